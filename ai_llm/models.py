@@ -1,0 +1,133 @@
+"""What is stored about provider connections: AI LLMs, their credentials, and their checks."""
+
+import uuid
+from typing import Any, Self
+
+from django.db import models
+from django.utils import timezone
+
+from flashback import sealed
+from workspaces.models import User, Workspace, WorkspaceQuerySet
+
+
+class Type(models.TextChoices):
+    """AI LLM Type: the provider compatibility group. The values are those of the public API."""
+
+    OPENAI = "OPENAI", "OpenAI"
+    GOOGLE = "GOOGLE", "Google Cloud"
+    ANTHROPIC = "ANTHROPIC", "Anthropic Cloud"
+    AWS = "AWS", "AWS"
+    OTHER = "OTHER", "Other"
+
+
+class Verdict(models.TextChoices):
+    """What a check decided."""
+
+    ACCEPTED = "accepted", "Accepted"
+    LIMITED = "limited", "Accepted, but limited"
+    REJECTED = "rejected", "Rejected"
+    UNDECIDED = "undecided", "Not decided"
+
+
+class Credential(models.Model):
+    """One sealed API Secret and an optional sealed API Key, bound to a workspace and to the origin they may be sent to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="credentials")
+    origin = models.CharField(max_length=300)
+    secret = sealed.SealedField(null=True)
+    key = sealed.SealedField(null=True)
+    hint = models.CharField(max_length=4, blank=True)
+    fingerprint = models.CharField(max_length=16, blank=True)
+    key_id = models.CharField(max_length=8, blank=True)
+    set_at = models.DateTimeField(default=timezone.now)
+    set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    expires_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"credential {self.pk}"
+
+    def sealing_context(self) -> sealed.Context:
+        """Return what this row's sealed values are bound to."""
+        return sealed.Context(self.workspace_id, self.pk, self.origin)
+
+    @property
+    def available(self) -> bool:
+        """Whether a key that this installation holds sealed the secret (it may still turn out to be damaged)."""
+        return self.secret is not None and self.key_id in sealed.key_ids()
+
+
+class AiLlmQuerySet(models.QuerySet["AiLlm"]):
+    """Reads of AI LLMs."""
+
+    def visible_to(self, actor: User) -> Self:
+        """The configurations that exist for this person."""
+        workspaces: WorkspaceQuerySet = Workspace.objects.visible_to(actor)
+        return self.filter(deleted_at=None, workspace__in=workspaces)
+
+    def of(self, workspace: Workspace) -> Self:
+        """The configurations of one workspace that are not deleted."""
+        return self.filter(deleted_at=None, workspace=workspace)
+
+
+class AiLlm(models.Model):
+    """One stored configuration: a connection to a provider, in a workspace."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="ai_llms")
+    name = models.CharField("Configuration Name", max_length=120)
+    name_key = models.CharField(max_length=400, editable=False)
+    type = models.CharField("AI LLM Type", max_length=10, choices=Type.choices)
+    endpoint = models.CharField("API Endpoint", max_length=2048)
+    credential = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
+    fallback = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
+    version = models.PositiveIntegerField(default=1)
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
+    last_check = models.ForeignKey("Check", models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True)
+
+    objects = AiLlmQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "AI LLM"
+        verbose_name_plural = "AI LLMs"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name_key"], condition=models.Q(deleted_at=None), name="one_ai_llm_per_name"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "name_key"], condition=models.Q(deleted_at=None), name="ai_llms_by_name"),
+            models.Index(fields=["workspace", "verdict"], condition=models.Q(deleted_at=None), name="ai_llms_by_verdict"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Check(models.Model):
+    """One recorded validation of an AI LLM."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    ai_llm = models.ForeignKey(AiLlm, models.CASCADE, related_name="checks")
+    at = models.DateTimeField(default=timezone.now)
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    verdict = models.CharField(max_length=10, choices=Verdict.choices)
+    cause = models.CharField(max_length=40)
+    facts: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
+    stages: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField(default=list)
+    url = models.CharField(max_length=2100, blank=True)
+    status = models.PositiveSmallIntegerField(null=True)
+    provider_code = models.CharField(max_length=100, blank=True)
+    excerpt = models.CharField(max_length=320, blank=True)
+    models_found: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
+    milliseconds = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["ai_llm", "-at"], name="checks_of_an_ai_llm")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.verdict}"

@@ -1,0 +1,74 @@
+"""Reads the environment for the settings, and refuses nonsense with one clear line each."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable `name` without blanks around it, or `default` when it is unset or blank."""
+    return os.environ.get(name, "").strip() or default
+
+
+def choice(name: str, *allowed: str) -> str:
+    """Return one of `allowed`; the first is the default."""
+    value = text(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of: {', '.join(allowed)}.")
+    return value
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    """Return a whole number between `least` and `most`."""
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def flag(name: str) -> bool:
+    """Return whether a yes/no variable says yes; unset is no."""
+    value = text(name, "0").lower()
+    if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write 1 or 0.")
+    return value in {"1", "true", "yes", "on"}
+
+
+def items(name: str) -> list[str]:
+    """Return the parts of a comma separated variable."""
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def secret(name: str) -> str:
+    """Return a secret from `name`, or from the file that `name`_FILE names; "" when neither is set.
+
+    The file must be a regular file that only its owner may read.
+    """
+    value, path = text(name), text(f"{name}_FILE")
+    if value and path:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one.")
+    return read_secret_file(Path(path), f"{name}_FILE") if path else value
+
+
+def read_secret_file(path: Path, named_by: str) -> str:
+    """Return the content of a secret's file. Raises ImproperlyConfigured when it is missing or others may read it."""
+    if not path.is_file():
+        raise ImproperlyConfigured(f"{named_by} names {path}, which is not a file.")
+    if path.stat().st_mode & 0o077:
+        raise ImproperlyConfigured(f"{path} can be read by others; run: chmod 600 {path}")
+    return path.read_text().strip()
+
+
+def public_url(name: str, default: str) -> str:
+    """Return an origin such as https://flashback.example.com (no path, no user, no query)."""
+    value = text(name, default).rstrip("/")
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parts.path or parts.query or parts.fragment or "@" in value or "*" in value:
+        raise ImproperlyConfigured(f"{name} is {value!r}; write an address such as https://flashback.example.com.")
+    return value

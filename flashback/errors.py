@@ -1,0 +1,38 @@
+"""The four things that can go wrong inside a verb. Each edge (page, REST, command) translates them once."""
+
+from collections.abc import Mapping
+
+
+class Problem(Exception):
+    """Base of the four; `message` is one sentence that may be shown to the person as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(Problem):
+    """The thing does not exist for this person: foreign, deleted and never-existed read the same (404)."""
+
+    def __init__(self, message: str = "There is nothing here that you can see.") -> None:
+        super().__init__(message)
+
+
+class Denied(Problem):
+    """The person sees the thing but may not do this to it (403). `needed` names the role that may."""
+
+    def __init__(self, message: str, *, needed: str = "") -> None:
+        super().__init__(message)
+        self.needed = needed
+
+
+class Invalid(Problem):
+    """The input cannot be used (422 on a page, 400 in the API). `errors` maps a field to its message; "" is the whole form."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(" ".join(errors.values()))
+        self.errors = dict(errors)
+
+
+class Conflict(Problem):
+    """The input was right once, but something else happened in the meantime (409)."""

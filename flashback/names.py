@@ -1,0 +1,46 @@
+"""Names that people type: one rule for what is allowed and for when two are the same."""
+
+import unicodedata
+
+from flashback.errors import Invalid
+
+LONGEST = 120
+LONGEST_KEY = 400
+
+
+def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
+    """Return `text` as it will be stored: NFC, blanks folded to one, none around it.
+
+    Raises `Invalid` for `field` when nothing readable is left, when it is longer than 120 characters, or when it
+    holds control characters or marks that change the direction of text (a name must look like what it is).
+    """
+    folded = " ".join(unicodedata.normalize("NFC", text).split())
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in folded):
+        raise Invalid({field: f"Enter a {label.lower()}: letters, figures or signs that can be read."})
+    if len(folded) > LONGEST:
+        raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
+    hidden = next((c for c in folded if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"}), None)
+    if hidden is not None:
+        raise Invalid({field: f"The {label.lower()} holds an invisible character (U+{ord(hidden):04X}). Type it again without it."})
+    marks = max(map(len, _runs_of_marks(folded)), default=0)
+    if marks > 3:
+        raise Invalid({field: f"The {label.lower()} stacks {marks} accents on one letter; three is the most."})
+    if len(key(folded)) > LONGEST_KEY:
+        raise Invalid({field: f"The {label.lower()} uses signs that stand for whole words. Write them out."})
+    return folded
+
+
+def key(text: str) -> str:
+    """Return what two names share when they count as the same: no regard to case, width or Unicode form."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _runs_of_marks(text: str) -> list[str]:
+    runs, run = [], ""
+    for character in unicodedata.normalize("NFD", text):
+        if unicodedata.combining(character):
+            run += character
+        elif run:
+            runs.append(run)
+            run = ""
+    return [*runs, run]

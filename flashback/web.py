@@ -1,0 +1,146 @@
+"""What every page shares: headers, the two layouts, htmx manners, and the translation of errors into pages."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from urllib.parse import urlencode, urlsplit
+
+from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
+        "manifest-src 'self'",
+    )
+)
+PERMISSIONS_POLICY = ", ".join(
+    [
+        f"{feature}=()"
+        for feature in (
+            "accelerometer",
+            "camera",
+            "geolocation",
+            "gyroscope",
+            "magnetometer",
+            "microphone",
+            "payment",
+            "usb",
+            "clipboard-read",
+        )
+    ]
+    + ["clipboard-write=(self)"]
+)
+STATUS = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 422}
+
+
+class SecurityHeadersMiddleware:
+    """Puts the headers on every answer, also on those that other middleware made."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store, private"
+        return response
+
+
+class HtmxPagesMiddleware:
+    """Manners towards htmx: one address serves page and fragment, and a redirect out of the console leaves the fragment.
+
+    A redirect to the sign-in page becomes 401 with HX-Redirect, so that it never lands inside a page; it comes back to
+    the page the person was looking at, not to the address of the fragment.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        patch_vary_headers(response, ["HX-Request"])
+        if not getattr(request, "htmx", False):
+            return response
+        location = response.headers.get("Location", "")
+        sign_in = resolve_url(settings.LOGIN_URL)
+        if response.status_code in {301, 302, 303} and urlsplit(location).path == sign_in:
+            answer = HttpResponse(status=401)
+            answer.headers["HX-Redirect"] = f"{sign_in}?{urlencode({'next': self._current_path(request)})}"
+            patch_vary_headers(answer, ["HX-Request", "Cookie"])
+            return answer
+        if response.status_code >= 400:
+            response.headers.setdefault("HX-Push-Url", "false")
+        return response
+
+    @staticmethod
+    def _current_path(request: HttpRequest) -> str:
+        current = request.headers.get("HX-Current-URL", "")
+        if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
+            return "/"
+        parts = urlsplit(current)
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+class ProblemsMiddleware:
+    """Turns what a verb raised into a page: 404, 403, 409 or 422 with a sentence and a next step."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer for the four errors of `flashback.errors`; anything else is left to Django."""
+        if not isinstance(exception, Problem):
+            return None
+        status = next(code for kind, code in STATUS.items() if isinstance(exception, kind))
+        return problem_page(request, status, exception.message)
+
+
+def problem_page(request: HttpRequest, status: int, message: str = "") -> HttpResponse:
+    """Return the error page of `status`; the template is the same for all, the words are not."""
+    return render(request, "problem.html", {"status": status, "message": message}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 404 without telling whether the thing ever existed."""
+    return problem_page(request, 404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token is missing or old."""
+    return problem_page(request, 403, "This page was open for too long or came from another site. Go back, reload, and send it again.")
+
+
+def layout(request: HttpRequest) -> dict[str, Any]:
+    """Return `layout`: the whole page, or the fragment for an htmx request that is not a history restore."""
+    htmx = getattr(request, "htmx", None)
+    fragment = bool(htmx) and not htmx.history_restore_request
+    return {"layout": "fragment.html" if fragment else "base.html"}
+
+
+def see_other(to: str, *arguments: Any, **keywords: Any) -> HttpResponseRedirect:
+    """Return a 303 to a named route or a path, the answer to every POST that changed something."""
+    response = HttpResponseRedirect(resolve_url(to, *arguments, **keywords))
+    response.status_code = 303
+    return response

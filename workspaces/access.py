@@ -1,0 +1,65 @@
+"""Every permission rule there is. Querysets (`visible_to`) answer what exists for a person; `require` answers what they may do."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from flashback.errors import Denied
+
+if TYPE_CHECKING:
+    from workspaces.models import User, Workspace
+
+
+class OrganizationRole(models.IntegerChoices):
+    """A person's role in their organization; the numbers are those of the public API and order the rights."""
+
+    USER = 0, "User"
+    BILLING = 1, "Billing"
+    WORKSPACES = 2, "Workspaces"
+    ADMINISTRATOR = 254, "Administrator"
+    OWNER = 255, "Owner"
+
+
+class Access(IntEnum):
+    """What a person may do in a workspace; each includes the ones below."""
+
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+    @classmethod
+    def role_choices(cls) -> list[tuple[str, str]]:
+        """The three as (stored value, label) for a model field or a form."""
+        return [(access.name, access.name) for access in cls]
+
+
+def of(actor: User, workspace: Workspace) -> Access | None:
+    """Return what `actor` may do in `workspace`, or None when it does not exist for them. Reads the database, never a cache."""
+    if not actor.is_active or actor.organization_id is None or actor.organization_id != workspace.organization_id:
+        return None
+    if actor.organization_role >= OrganizationRole.ADMINISTRATOR:
+        return Access.ADMIN
+    role = workspace.memberships.filter(user=actor).values_list("role", flat=True).first()
+    return Access[role] if role else None
+
+
+def require(actor: User, workspace: Workspace, needed: Access) -> None:
+    """Raise `Denied` unless `actor` has `needed` in `workspace`. The first line of every verb."""
+    if (of(actor, workspace) or 0) < needed:
+        raise Denied(
+            f"This needs the role {needed.name} in the workspace {workspace.name}. "
+            "An ADMIN of the workspace or an administrator of your organization can grant it.",
+            needed=needed.name,
+        )
+
+
+def require_organization(actor: User, needed: OrganizationRole) -> None:
+    """Raise `Denied` unless `actor` has at least the organization role `needed`."""
+    if not actor.is_active or actor.organization_id is None or actor.organization_role < needed:
+        raise Denied(
+            f"This needs the organization role {needed.label}. An owner of your organization can grant it.",
+            needed=needed.label,
+        )

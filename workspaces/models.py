@@ -1,0 +1,152 @@
+"""Who is who: organizations, people, workspaces, memberships, and the audit log."""
+
+import uuid
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from workspaces.access import Access, OrganizationRole
+
+
+class Organization(models.Model):
+    """The tenant. Everything else belongs to exactly one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    name_key = models.CharField(max_length=400, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates people by e-mail address, which is stored in lower case."""
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Find a person by e-mail address, without regard to case."""
+        return self.get(email=(username or "").lower())
+
+    def create_user(self, email: str, password: str | None = None, **values: Any) -> "User":
+        """Create a person; without a password they cannot sign in until they reset it."""
+        person = self.model(email=email.strip().lower(), **values)
+        person.set_password(password)
+        person.save(using=self._db)
+        return person
+
+    def create_superuser(self, email: str, password: str | None = None, **values: Any) -> "User":
+        """Create a person of the installation's own staff, with every right in the admin site."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **values)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Staff who only use the admin site may be without an organization."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField("e-mail address", unique=True)
+    name = models.CharField(max_length=120, blank=True)
+    organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True, related_name="people")
+    organization_role = models.PositiveSmallIntegerField(choices=OrganizationRole.choices, default=OrganizationRole.USER)
+    is_active = models.BooleanField("active", default=True)
+    is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin site.")
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_workspace = models.ForeignKey("Workspace", models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+        constraints = [models.UniqueConstraint(Lower("email"), name="one_person_per_email")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def label(self) -> str:
+        """The name to show for this person: their own, or the e-mail address."""
+        return self.name or self.email
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    """Reads of workspaces."""
+
+    def visible_to(self, actor: User) -> Self:
+        """The workspaces that exist for this person: memberships, or all of the organization for its administrators."""
+        if not actor.is_active or actor.organization_id is None:
+            return self.none()
+        own = self.filter(organization=actor.organization_id)
+        if actor.organization_role >= OrganizationRole.ADMINISTRATOR:
+            return own
+        return own.filter(memberships__user=actor)
+
+
+class Workspace(models.Model):
+    """Where people, AI LLMs and repositories live."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="workspaces")
+    name = models.CharField(max_length=120)
+    name_key = models.CharField(max_length=400, editable=False)
+    slug = models.SlugField(max_length=60)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name_key"], name="one_workspace_per_name"),
+            models.UniqueConstraint(fields=["organization", "slug"], name="one_workspace_per_slug"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """One person's role in one workspace."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=5, choices=Access.role_choices())
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role} {self.workspace_id}"
+
+
+class Event(models.Model):
+    """One line of the audit log. Ids and labels are plain columns, so that a line outlives what it is about."""
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    organization_id = models.UUIDField(null=True)
+    workspace_id = models.UUIDField(null=True)
+    workspace_label = models.CharField(max_length=120, blank=True)
+    actor_id = models.UUIDField(null=True)
+    actor_label = models.CharField(max_length=254, blank=True)
+    action = models.CharField(max_length=60)
+    object_kind = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=40)
+    object_label = models.CharField(max_length=254, blank=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace_id", "-id"], name="events_of_a_workspace"),
+            models.Index(fields=["object_id", "-id"], name="events_of_an_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor_label} {self.action} {self.object_label}"
