@@ -5,13 +5,24 @@ import os
 import sys
 
 
-def main() -> None:
-    """Run one management command."""
+def main() -> int:
+    """Run one management command; a configuration that cannot work ends it with one line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flashback.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 - reads the settings before Django would swallow their refusal
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as refusal:
+        sys.stderr.write(f"Flashback refuses to start: {refusal}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.utils import timezone
@@ -29,6 +30,15 @@ class Verdict(models.TextChoices):
     UNDECIDED = "undecided", "Not decided"
 
 
+NEVER = "never"
+UNAVAILABLE = "unavailable"
+STATES = {
+    **dict(Verdict.choices),
+    NEVER: "Never validated",
+    UNAVAILABLE: "Needs its secret again",
+}
+
+
 class Credential(models.Model):
     """One sealed API Secret and an optional sealed API Key, bound to a workspace and to the origin they may be sent to."""
 
@@ -39,6 +49,7 @@ class Credential(models.Model):
     key = sealed.SealedField(null=True)
     hint = models.CharField(max_length=4, blank=True)
     fingerprint = models.CharField(max_length=16, blank=True)
+    key_fingerprint = models.CharField(max_length=16, blank=True)
     key_id = models.CharField(max_length=8, blank=True)
     set_at = models.DateTimeField(default=timezone.now)
     set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -55,6 +66,25 @@ class Credential(models.Model):
     def available(self) -> bool:
         """Whether a key that this installation holds sealed the secret (it may still turn out to be damaged)."""
         return self.secret is not None and self.key_id in sealed.key_ids()
+
+
+class KeyCheck(models.Model):
+    """Proof of one key: a fixed text that it sealed when it was first used. Tells a lost key from a damaged row."""
+
+    PROVES_KEY = True
+    TEXT = "This text shows that the key still opens what it sealed."
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key_id = models.CharField(max_length=8, unique=True)
+    text = sealed.SealedField(null=True)
+    made_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"key {self.key_id}"
+
+    def sealing_context(self) -> sealed.Context:
+        """Return what the text is bound to: this row, and no workspace or destination."""
+        return sealed.Context(uuid.UUID(int=0), self.pk, "")
 
 
 class AiLlmQuerySet(models.QuerySet["AiLlm"]):
@@ -106,6 +136,18 @@ class AiLlm(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def state(self) -> str:
+        """The state in one word, a key of STATES: the last verdict, never validated, or the secret cannot be opened."""
+        if self.credential is None or not self.credential.available:
+            return UNAVAILABLE
+        return self.verdict or NEVER
+
+    @property
+    def host(self) -> str:
+        """Host and port of the endpoint, for lists."""
+        return urlsplit(self.endpoint).netloc
 
 
 class Check(models.Model):

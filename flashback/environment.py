@@ -1,6 +1,8 @@
 """Reads the environment for the settings, and refuses nonsense with one clear line each."""
 
 import os
+import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -54,11 +56,35 @@ def secret(name: str) -> str:
 
 def read_secret_file(path: Path, named_by: str) -> str:
     """Return the content of a secret's file. Raises ImproperlyConfigured when it is missing or others may read it."""
-    if not path.is_file():
-        raise ImproperlyConfigured(f"{named_by} names {path}, which is not a file.")
-    if path.stat().st_mode & 0o077:
-        raise ImproperlyConfigured(f"{path} can be read by others; run: chmod 600 {path}")
-    return path.read_text().strip()
+    try:
+        if not path.is_file():
+            raise ImproperlyConfigured(f"{named_by} names {path}, which is not a file.")
+        if path.stat().st_mode & 0o077:
+            raise ImproperlyConfigured(f"{path} can be read by others; run: chmod 600 {path}")
+        if path.stat().st_uid != os.geteuid():
+            raise ImproperlyConfigured(f"{path} belongs to another user; give it to the one that runs Flashback.")
+        content = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ImproperlyConfigured(f"{named_by} names {path}, which cannot be read.") from None
+    if not content:
+        raise ImproperlyConfigured(f"{named_by} names {path}, which is empty.")
+    return content
+
+
+def networks(name: str) -> list[str]:
+    """Return the IP addresses and CIDR blocks of a comma separated variable, each as a block."""
+    blocks = []
+    for item in items(name):
+        try:
+            block = ip_network(item)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} has {item!r}; write addresses such as 10.0.0.5 or 10.0.0.0/24."
+            ) from None
+        if block.prefixlen == 0:
+            raise ImproperlyConfigured(f"{name} has {item!r}, which is everybody. Name the proxies.")
+        blocks.append(str(block))
+    return blocks
 
 
 def public_url(name: str, default: str) -> str:
@@ -66,9 +92,17 @@ def public_url(name: str, default: str) -> str:
     value = text(name, default).rstrip("/")
     try:
         parts = urlsplit(value)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+        usable = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.path or parts.query or parts.fragment or "@" in value or "*" in value:
+    if not usable or parts.path or parts.query or parts.fragment or "@" in value:
         raise ImproperlyConfigured(f"{name} is {value!r}; write an address such as https://flashback.example.com.")
     return value
+
+
+def _is_host(host: str) -> bool:
+    """Tell whether `host` is one name or address; wildcards, a leading dot and 0.0.0.0 are not."""
+    try:
+        return not ip_address(host).is_unspecified
+    except ValueError:
+        return re.fullmatch(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*", host) is not None

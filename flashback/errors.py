@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 
 class Problem(Exception):
-    """Base of the four; `message` is one sentence that may be shown to the person as it is."""
+    """Base of the four; `message` is one sentence that may be shown to the person as it is.
+
+    A subclass may name the HTTP `status` that its edge answers with, where it differs from its base's.
+    """
+
+    status = 0
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
-from urllib.parse import urlencode, urlsplit
 
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 
@@ -113,7 +113,7 @@ class ProblemsMiddleware:
         """Answer for the four errors of `flashback.errors`; anything else is left to Django."""
         if not isinstance(exception, Problem):
             return None
-        status = next(code for kind, code in STATUS.items() if isinstance(exception, kind))
+        status = exception.status or next(code for kind, code in STATUS.items() if isinstance(exception, kind))
         return problem_page(request, status, exception.message)
 
 
@@ -125,6 +125,16 @@ def problem_page(request: HttpRequest, status: int, message: str = "") -> HttpRe
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 404 without telling whether the thing ever existed."""
     return problem_page(request, 404)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 403 for what Django itself refuses."""
+    return problem_page(request, 403)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 400 for what cannot be read: an unknown host, too many fields."""
+    return problem_page(request, 400)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

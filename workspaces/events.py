@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 
 from workspaces.models import Event, Organization, User, Workspace
 
@@ -37,3 +37,13 @@ def record(
         object_label=str(subject)[:254],
         details=dict(details or {}),
     )
+
+
+def of_workspace(workspace: Workspace) -> "QuerySet[Event]":
+    """Return the workspace's events, the newest first."""
+    return Event.objects.filter(workspace_id=workspace.pk).order_by("-id")
+
+
+def of_object(subject: Model) -> "QuerySet[Event]":
+    """Return the events about `subject`, the newest first."""
+    return Event.objects.filter(object_id=str(subject.pk)).order_by("-id")

@@ -1,0 +1,296 @@
+"""Every cause that a check can name: its verdict, our own words for it, and the one thing to do about it.
+
+A cause belongs to exactly one verdict, so that words and verdict can never disagree. Sentences are filled from the
+facts of the check; a fact that is missing reads as nothing. Provider text is never part of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ai_llm.models import Verdict
+from flashback.outbound import Fault
+
+
+class ActionKind(StrEnum):
+    """What the button or link of an action does."""
+
+    LINK = "link"  # opens `url` at the provider
+    URL_FIX = "url-fix"  # puts `endpoint` in place of the stored one
+    RETRY = "retry"  # runs the check again; `after` says when it makes sense
+    ASK_OPERATOR = "ask-operator"  # somebody who runs this installation has to change something
+    REPLACE_SECRET = "replace-secret"  # noqa: S105 - the name of an action
+    EDIT_ENDPOINT = "edit-endpoint"
+
+
+@dataclass(frozen=True)
+class Action:
+    """The one thing to do. `url`, `endpoint` and `after` (seconds) are there when the kind needs them."""
+
+    kind: ActionKind
+    label: str
+    url: str = ""
+    endpoint: str = ""
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One row of the catalogue.
+
+    `stage` is where the check came to its end, "" when nothing was sent. `needs_nobody` marks a cause that is no fault.
+    `otherwise` is the action when the data for `action` (a link, a fixed endpoint) is not known.
+    """
+
+    code: str
+    verdict: Verdict
+    stage: str
+    headline: str
+    sentence: str
+    action: Action
+    otherwise: Action | None = None
+    needs_nobody: bool = False
+
+
+EDIT = Action(ActionKind.EDIT_ENDPOINT, "Edit the API Endpoint")
+RETRY = Action(ActionKind.RETRY, "Validate again")
+REPLACE = Action(ActionKind.REPLACE_SECRET, "Replace the secret")
+ASK = Action(ActionKind.ASK_OPERATOR, "Ask the operator of this installation")
+FIX = Action(ActionKind.URL_FIX, "Use the corrected API Endpoint")
+BILLING = Action(ActionKind.LINK, "Open billing at the provider")
+KEYS = Action(ActionKind.LINK, "Open the keys at the provider")
+
+A, L, R, U = Verdict.ACCEPTED, Verdict.LIMITED, Verdict.REJECTED, Verdict.UNDECIDED
+
+_ROWS = (
+    # --- the credential works ---
+    Cause("accepted", A, "models", "The connection works",
+          "{provider} accepts this credential and lists {count} models.", RETRY, needs_nobody=True),
+    Cause("busy", A, "models", "Accepted, but busy",
+          "{provider} knows this credential and asks to slow down. Nothing needs changing{wait}.",
+          RETRY, needs_nobody=True),
+    # --- the credential is known, something else stops it ---
+    Cause("no_models", L, "models", "Accepted, but no models",
+          "{provider} accepts this credential, but its list of models is empty. Give the account or the server a "
+          "model, then validate again.", RETRY),
+    Cause("no_credit", L, "models", "No credit",
+          "{provider} knows this credential, but the account has no credit left or a spending cap is reached. Add "
+          "credit or raise the cap.", BILLING, RETRY),
+    Cause("quota_spent", L, "models", "Quota used up",
+          "{provider} knows this credential, but its quota is used up. This is about money or a plan, not about "
+          "speed: waiting a minute does not help.", BILLING, RETRY),
+    Cause("scope_missing", L, "models", "Not allowed to list models",
+          "{provider} knows this credential, but it lacks the permission to list models. It may still be good for "
+          "calls; to have it checked fully, give it that permission.", KEYS, REPLACE),
+    Cause("forbidden", L, "models", "Known, but not allowed",
+          "{provider} knows this credential and refuses it this request. Usual reasons: a missing permission, an "
+          "address rule, or a service that is switched off in the account.", KEYS, EDIT),
+    Cause("region_not_supported", L, "models", "Not served from here",
+          "{provider} does not serve the country or region that this installation calls from. Calls must leave from"
+          " a supported region.", ASK),
+    Cause("address_not_authorized", L, "models", "Our network address is not on its list",
+          "{provider} knows this credential, but the account only admits certain network addresses, and ours is not"
+          " one of them. Add it there, or make a key without this rule.", KEYS, ASK),
+    Cause("organization_required", L, "models", "Not a member of an organization",
+          "{provider} knows this credential, but its owner does not belong to an organization (or project) there. "
+          "Join one, or make a key inside one.", KEYS, REPLACE),
+    Cause("service_disabled", L, "models", "The service is switched off",
+          "{provider} knows this credential, but the API is not switched on in its project. Switch it on there, "
+          "wait a few minutes, then validate again.", KEYS, RETRY),
+    Cause("key_restricted", L, "models", "The key is restricted",
+          "{provider} knows this credential, but it is restricted to other services, sites or addresses. Change its"
+          " restrictions there.", KEYS, REPLACE),
+    Cause("key_kind_unsupported", L, "models", "This kind of key does not work here",
+          "{provider} knows this kind of credential, but does not take it for this service. Make a key of the usual"
+          " kind.", KEYS, REPLACE),
+    Cause("model_unknown", L, "models", "The model or deployment is not known",
+          "{provider} knows this credential, but not the model or deployment in the address. A deployment name is "
+          "not always the model's name.", EDIT),
+    Cause("model_forbidden", L, "models", "No access to the model",
+          "{provider} knows this credential, but the account has no access to the model. Ask for access there.",
+          KEYS, RETRY),
+    Cause("subscription_needed", L, "models", "The plan does not include this",
+          "{provider} knows this credential, but the account's plan does not include this service.",
+          BILLING, RETRY),
+    # --- the credential is bad ---
+    Cause("key_rejected", R, "credential", "The secret is not accepted",
+          "{provider} does not accept this secret. Check that it is whole (beginning, end, no blanks), from the "
+          "right account, and meant for {host}; otherwise make a new one.", REPLACE),
+    Cause("key_rejected_here", R, "credential", "The secret is not accepted in this region",
+          "{provider} does not accept this credential in the region {region}. A good key of another region gets the"
+          " same answer, so check the region in the API Endpoint first; then the secret.", EDIT),
+    Cause("key_id_unknown", R, "credential", "The access key id is not known",
+          "{provider} does not know this access key id. Check the API Key, and that it belongs to the right account"
+          " and was not deleted or deactivated.", REPLACE),
+    Cause("signature_wrong", R, "credential", "The secret does not belong to the key",
+          "{provider} knows the access key id, but the secret does not fit it. Enter the pair again; if it is "
+          "right, the clock of this server may be wrong.", REPLACE),
+    Cause("key_expired", R, "credential", "The credential has expired",
+          "{provider} says that this credential has expired. Make a new one.", REPLACE),
+    Cause("key_disabled", R, "credential", "The key is not usable",
+          "{provider} answers as it does for a disabled or deleted key. Look it up there, or make a new one.",
+          REPLACE),
+    # --- an answer that proves nothing ---
+    Cause("public_list", U, "credential", "A public list proves nothing",
+          "{host} shows its list of models to a made-up secret too, so this says nothing about yours. The address "
+          "is right; only a real message can prove the secret.", RETRY),
+    Cause("keys_not_checked", U, "credential", "This server does not check keys",
+          "The server answers and lists {count} models, and it does not check keys: a made-up secret gets the same "
+          "answer. The connection works; anybody who reaches the server can use it.", RETRY, needs_nobody=True),
+    Cause("refused_alike", U, "credential", "Refused like a made-up secret",
+          "{host} answers this secret and a made-up one in the same way (HTTP {status}), so it says nothing about "
+          "yours. Look for an address rule, a missing permission, or a wrong path.", EDIT),
+    Cause("control_unclear", U, "credential", "The cross-check got no clear answer",
+          "{host} answered, but a second request with a made-up secret got no clear refusal, so the answer may be "
+          "public. Validate again in a moment.", RETRY),
+    Cause("no_list", U, "", "This provider lists no models",
+          "{provider} offers no list of models, so its keys cannot be checked without sending a message, which may "
+          "cost.", RETRY, needs_nobody=True),
+    Cause("path_not_found", U, "http", "Nothing at this path",
+          "{host} answers, but has nothing at {url} (HTTP {status}). This is about the path, not about the secret: "
+          "compare the API Endpoint with the provider's documentation.", FIX, EDIT),
+    Cause("redirected", U, "http", "The server sends us elsewhere",
+          "{host} sends this request on to {location}. Secrets are not sent along, so enter the final address as "
+          "API Endpoint.", FIX, EDIT),
+    Cause("web_page", U, "http", "A web page, not an API",
+          "{host} answers with a web page, perhaps a sign-in page. The API is at another address or path.", EDIT),
+    Cause("unexpected_form", U, "http", "An answer in an unexpected form",
+          "{host} answered, but not with the expected form. Another product or path is at this address.", EDIT),
+    Cause("bad_request", U, "http", "The request was not understood",
+          "{host} refuses the form of the request (HTTP {status}), so it says nothing about the secret. Check the "
+          "AI LLM Type and the API Endpoint.", EDIT),
+    Cause("shielded", U, "http", "A shield is in front",
+          "A shield in front of {host} refuses requests from this server, before anybody looked at the secret. "
+          "Whoever runs {host} must let them through.", ASK),
+    Cause("proxy_login", U, "http", "A proxy wants a login",
+          "A proxy between this server and {host} asks for a login (HTTP 407). The operator must let these requests"
+          " pass.", ASK),
+    Cause("request_timeout", U, "http", "The provider gave up waiting",
+          "{host} gave up waiting for the request (HTTP 408). Validate again.", RETRY),
+    Cause("provider_conflict", U, "http", "The provider is in between states",
+          "{host} cannot answer in its present state (HTTP 409). Validate again in a moment.", RETRY),
+    Cause("provider_fault", U, "http", "A fault at the provider",
+          "{provider} has a fault (HTTP {status}). This says nothing about the secret. Validate again "
+          "later{status_page}.", RETRY),
+    Cause("provider_unavailable", U, "http", "The provider is overloaded",
+          "{provider} is overloaded or out of service (HTTP {status}). This says nothing about the secret. Validate"
+          " again later{status_page}.", RETRY),
+    Cause("unexpected_status", U, "http", "An unexpected answer",
+          "{host} answers with HTTP {status}, which this kind of server should not do. Check the AI LLM Type and "
+          "the API Endpoint.", EDIT),
+    # --- no answer at all: says nothing about the secret ---
+    Cause("address_not_allowed", U, "name", "The address cannot be called",
+          "The name {host} does not resolve to an address that this installation may call. Check its spelling (at "
+          "Azure the resource name is part of it). For an internal service, the operator can permit {host_port} "
+          "with FLASHBACK_OUTBOUND_ALLOW.", ASK),
+    Cause("connection_refused", U, "connection", "Nothing listens there",
+          "Nothing listens at {host_port}. Check the port and that the server runs{container}.", EDIT),
+    Cause("connect_timeout", U, "connection", "No connection in time",
+          "No connection to {host_port} within {seconds} seconds. A firewall may drop the requests, or the host is "
+          "down.", RETRY),
+    Cause("read_timeout", U, "http", "No answer in time",
+          "{host} took the connection, but gave no whole answer within {seconds} seconds. It is slow or overloaded.",
+          RETRY),
+    Cause("connection_closed", U, "http", "The connection was cut",
+          "{host} closed the connection before its answer was complete.", RETRY),
+    Cause("certificate_untrusted", U, "tls", "The certificate is not trusted",
+          "The certificate of {host} comes from an authority that this installation does not trust. For an internal"
+          " authority, the operator can add it with FLASHBACK_OUTBOUND_CA_FILE.", ASK),
+    Cause("certificate_expired", U, "tls", "The certificate has expired",
+          "The certificate of {host} is outside its dates. Whoever runs it must renew it.", RETRY),
+    Cause("certificate_name", U, "tls", "The certificate is for another name",
+          "The certificate at this address is not for {host}. Enter the name that the server's certificate carries.",
+          EDIT),
+    Cause("https_on_plain_port", U, "tls", "http and https are swapped",
+          "{host_port} speaks plain http, but the API Endpoint says https. Use the server's https port, or http for"
+          " a permitted local server.", FIX, EDIT),
+    Cause("http_on_tls_port", U, "http", "http and https are swapped",
+          "{host_port} speaks https, but the API Endpoint says http.", FIX, EDIT),
+    Cause("tls_failed", U, "tls", "No secure connection",
+          "No secure connection to {host} came about. The server may be too old (TLS 1.2 is the least) or "
+          "misconfigured.", ASK),
+    Cause("not_http", U, "http", "Not a web server",
+          "{host_port} answers, but not with valid HTTP. Another kind of service listens there.", EDIT),
+    Cause("answer_too_large", U, "http", "The answer is too large",
+          "{host} sent more than 1 MiB, far more than a list of models needs. Another product or path is at this "
+          "address.", EDIT),
+    Cause("answer_encoded", U, "http", "The answer is compressed",
+          "{host} compressed its answer although it was asked not to. Check whether a proxy in front does this.",
+          ASK),
+    # --- nothing was sent ---
+    Cause("too_many_checks", U, "", "Too many checks at once",
+          "Other checks of this host are still running. Validate again in a few seconds.", RETRY),
+    Cause("endpoint_unusable", U, "address", "The API Endpoint cannot be used",
+          "{rule_message}", FIX, EDIT),
+    Cause("secret_missing", U, "", "No secret",
+          "This type needs an API Secret, and none is stored.", REPLACE),
+    Cause("secret_unsendable", U, "", "The secret cannot be sent",
+          "The secret or key holds a character that no request header can carry (a line break, or a letter outside "
+          "plain ASCII). Enter it again.", REPLACE),
+    Cause("secret_unavailable", U, "", "Needs its secret again",
+          "The stored secret cannot be opened with the keys of this installation, so nothing was sent. Enter it "
+          "again.", REPLACE),
+    Cause("secret_bound_elsewhere", U, "", "The secret belongs to another destination",
+          "The stored secret is bound to another destination than {host_port}, so nothing was sent. Enter the "
+          "secret for this one.", REPLACE),
+    Cause("temporary_key", U, "", "A temporary key cannot be stored",
+          "An access key id that begins with ASIA is temporary and needs a session token, which would be worthless "
+          "within hours. Use a long-lived access key pair or a Bedrock API key.", REPLACE),
+    Cause("region_unknown", U, "", "The region is missing",
+          "The API Endpoint names no AWS region, which the signature needs. Use an address such as https://bedrock-"
+          "runtime.us-east-1.amazonaws.com.", EDIT),
+    Cause("check_not_available", U, "", "No check for this type yet",
+          "The check for this type is not there yet. The configuration is saved and can be used.",
+          RETRY, needs_nobody=True),
+)  # fmt: skip
+
+CAUSES: Mapping[str, Cause] = {cause.code: cause for cause in _ROWS}
+
+OF_FAULT: Mapping[Fault, str] = {
+    Fault.NOT_ALLOWED: "address_not_allowed",
+    Fault.REFUSED: "connection_refused",
+    Fault.CONNECT_TIMEOUT: "connect_timeout",
+    Fault.READ_TIMEOUT: "read_timeout",
+    Fault.CLOSED: "connection_closed",
+    Fault.TLS_UNTRUSTED: "certificate_untrusted",
+    Fault.TLS_EXPIRED: "certificate_expired",
+    Fault.TLS_NAME: "certificate_name",
+    Fault.TLS_PLAIN: "https_on_plain_port",
+    Fault.TLS_OTHER: "tls_failed",
+    Fault.PLAIN_TLS: "http_on_tls_port",
+    Fault.PROTOCOL: "not_http",
+    Fault.TOO_LARGE: "answer_too_large",
+    Fault.ENCODED: "answer_encoded",
+    Fault.BUSY: "too_many_checks",
+    Fault.UNSENDABLE: "secret_unsendable",
+}
+
+
+class _Facts(dict[str, Any]):
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+def sentence(code: str, facts: Mapping[str, Any]) -> str:
+    """Return the sentence of cause `code` with `facts` filled in."""
+    return CAUSES[code].sentence.format_map(_Facts(facts))
+
+
+def action(code: str, facts: Mapping[str, Any]) -> Action:
+    """Return the one action of cause `code`.
+
+    `facts` may hold `link` (a URL at the provider), `fix` (an endpoint) and `retry_after` (seconds).
+    """
+    cause = CAUSES[code]
+    chosen = cause.action
+    missing = {ActionKind.LINK: "link", ActionKind.URL_FIX: "fix"}.get(chosen.kind)
+    if missing and not facts.get(missing) and cause.otherwise is not None:
+        chosen = cause.otherwise
+    return Action(
+        chosen.kind,
+        chosen.label,
+        url=str(facts.get("link", "")) if chosen.kind is ActionKind.LINK else "",
+        endpoint=str(facts.get("fix", "")) if chosen.kind is ActionKind.URL_FIX else "",
+        after=int(facts.get("retry_after", 0)) if chosen.kind is ActionKind.RETRY else 0,
+    )

@@ -1,0 +1,278 @@
+"""The base-URL doctor: what an endpoint will become, and a one-click fix for each known slip. It never resolves."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from ai_llm.models import Type
+from ai_llm.providers import PROVIDERS, Recipe, addresses
+from flashback import outbound
+from flashback.outbound import ShapeError
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about an endpoint.
+
+    `severity` is error (it cannot be stored), warning or info; `fix` is an endpoint to use instead, "" without one.
+    """
+
+    code: str
+    severity: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """`normal` is the endpoint as it will be stored ("" after an error), `final_url` what the check will call."""
+
+    normal: str
+    final_url: str
+    findings: tuple[Finding, ...]
+
+
+# What people paste after the base: the paths of single calls of OpenAI, Anthropic, Gemini, Bedrock and Ollama.
+CALL_PATHS = re.compile(
+    r"/(?:chat/completions|completions|responses|embeddings|messages(?:/count_tokens)?|moderations|rerank"
+    r"|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations)"
+    r"|models(?:/[^/]+(?::[A-Za-z]+)?)?|model/[^/]+(?:/[a-z-]+)?|foundation-models|api/(?:chat|generate|tags|version))/?$"
+)
+BASES_THAT_END_IN_MODELS = (".services.ai.azure.com", ".inference.ai.azure.com")
+
+
+def examine(endpoint: str, type: str) -> Examination:  # noqa: A002 - the guide's word
+    """Return what becomes of `endpoint` under AI LLM Type `type`. Never raises, never resolves a name."""
+    text = endpoint.strip()
+    for slip in (_missing, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
+        finding = slip(text)
+        if finding is not None:
+            return Examination("", "", (finding,))
+    try:
+        normal = outbound.check_shape(text.rstrip("/"))
+    except ShapeError as error:
+        return Examination("", "", (Finding(error.rule, ERROR, error.message, _https(text)),))
+    findings = tuple(_remarks(text, normal, type))
+    return Examination(normal, PROVIDERS[type].address(normal) if type in PROVIDERS else normal, findings)
+
+
+def same_destination(old: str, new: str) -> bool:
+    """Return whether a secret stored for `old` may stay with `new`.
+
+    True only when scheme, host, port and path are the same but for a slash at the end or a version suffix that was
+    added or dropped: on shared gateways the path is the tenant.
+    """
+    try:
+        before, after = (urlsplit(outbound.check_shape(text.strip().rstrip("/"))) for text in (old, new))
+        same_origin = outbound.origin(before.geturl()) == outbound.origin(after.geturl())
+    except (ShapeError, ValueError):
+        return False
+    if not same_origin or before.query or after.query:
+        return False
+    paths = before.path.rstrip("/"), after.path.rstrip("/")
+    return paths[0] == paths[1] or _drops_version(*paths) or _drops_version(*reversed(paths))
+
+
+def _drops_version(longer: str, shorter: str) -> bool:
+    return longer != shorter and addresses.without_version(longer) == shorter
+
+
+def _missing(text: str) -> Finding | None:
+    return None if text else Finding("missing", ERROR, "Enter the API Endpoint, for example https://api.openai.com/v1.")
+
+
+def _blank(text: str) -> Finding | None:
+    if not re.search(r"\s", text):
+        return None
+    joined = re.sub(r"\s+", "", text)
+    return Finding("blank", ERROR, "The API Endpoint has a blank or a line break inside.", _storable(joined))
+
+
+def _quotes(text: str) -> Finding | None:
+    bare = text.strip("\"'`<>")
+    return None if bare == text else Finding("quotes", ERROR, "The API Endpoint has quotes around it.", _storable(bare))
+
+
+def _scheme(text: str) -> Finding | None:
+    if re.match(r"https?://[^/]", text, re.IGNORECASE):
+        return None
+    if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and not re.match(r"https?:", text, re.IGNORECASE):
+        return Finding("scheme", ERROR, "The API Endpoint must begin with https://.", "")
+    rest = re.sub(r"^(?:https?)?:?/*", "", text, flags=re.IGNORECASE)
+    scheme = "https" if addresses.is_public(addresses.host_of(f"https://{rest}")) else "http"
+    fix = _storable(f"{scheme}://{rest}") or _storable(f"https://{rest}")
+    return Finding("no_scheme", ERROR, "The API Endpoint needs its protocol at the beginning: https://.", fix)
+
+
+def _user(text: str) -> Finding | None:
+    if "@" not in _authority(text):
+        return None
+    fix = _storable(text.replace(_authority(text), _authority(text).rpartition("@")[2], 1))
+    return Finding(
+        "user_info", ERROR, "The API Endpoint must hold no user or password. A secret belongs in API Secret.", fix
+    )
+
+
+def _query(text: str) -> Finding | None:
+    if "?" not in text:
+        return None
+    message = "The API Endpoint must have no question mark and nothing after it. A key belongs in API Secret."
+    return Finding("query", ERROR, message, _storable(text.partition("?")[0]))
+
+
+def _fragment(text: str) -> Finding | None:
+    if "#" not in text:
+        return None
+    return Finding(
+        "fragment", ERROR, "The API Endpoint must have no # and nothing after it.", _storable(text.partition("#")[0])
+    )
+
+
+def _call_path(text: str) -> Finding | None:
+    path = CALL_PATHS.search(text)
+    if path is None or addresses.host_of(text).endswith(BASES_THAT_END_IN_MODELS):
+        return None
+    message = f"The path {path.group().rstrip('/')} belongs to a single call. Enter the part before it."
+    return Finding("call_path", ERROR, message, _storable(text[: path.start()]))
+
+
+def _doubled(text: str) -> Finding | None:
+    fixed = addresses.once(text)
+    return (
+        None
+        if fixed == text
+        else Finding("doubled_version", ERROR, "The version stands twice in the path.", _storable(fixed))
+    )
+
+
+def _authority(text: str) -> str:
+    return re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
+
+
+def _storable(text: str) -> str:
+    """Return `text` without further slips, when it can be stored then; else "". So one click is enough."""
+    for slip in (_user, _query, _fragment, _call_path, _doubled):
+        finding = slip(text)
+        if finding is not None:
+            return finding.fix
+    try:
+        return outbound.check_shape(text.rstrip("/"))
+    except ShapeError:
+        return _https(text)
+
+
+def _https(text: str) -> str:
+    """Return the https form of an http endpoint when that one can be stored."""
+    if not re.match(r"http://", text, re.IGNORECASE):
+        return ""
+    parts = urlsplit(f"https{text[4:]}")
+    try:
+        netloc = parts.netloc.removesuffix(":80")
+        return outbound.check_shape(urlunsplit(("https", netloc, parts.path.rstrip("/"), "", "")))
+    except (ShapeError, ValueError):
+        return ""
+
+
+def _remarks(text: str, normal: str, type: str) -> Iterable[Finding]:  # noqa: A002
+    remarks: tuple[Callable[[str, str, str], Finding | None], ...] = (
+        _slash,
+        _plain_http,
+        _local,
+        _foreign_letters,
+        _owner,
+        _path,
+    )
+    return (finding for remark in remarks if (finding := remark(text, normal, type)) is not None)
+
+
+def _slash(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    del type
+    return Finding("trailing_slash", INFO, "The slash at the end is removed.", normal) if text.endswith("/") else None
+
+
+def _plain_http(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    del type
+    host = addresses.host_of(normal)
+    if not text.lower().startswith("http://") or not addresses.is_public(host):
+        return None
+    return Finding(
+        "plain_http",
+        WARNING,
+        "With http the secret travels readable. Use https where the server offers it.",
+        _https(normal),
+    )
+
+
+def _local(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    del text, type
+    host = addresses.host_of(normal)
+    if host != "localhost" and not _is_loopback(host):
+        return None
+    return Finding(
+        "local", INFO, "This is the machine that Flashback runs on; inside a container it is the container itself."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _foreign_letters(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    del text, type
+    host = addresses.host_of(normal)
+    if "xn--" not in host:
+        return None
+    return Finding(
+        "foreign_letters",
+        WARNING,
+        f"The host has letters outside ASCII. Its technical name is {host}; check that it is the right one.",
+    )
+
+
+def _owner(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    """Say when the host belongs to another type. Its OpenAI form (a path with `openai` in it) is at home in this one."""
+    del text
+    compatible = type in {Type.OPENAI, Type.OTHER}
+    if (type in PROVIDERS and not compatible and PROVIDERS[type].recipe(normal)) or (
+        compatible and "openai" in addresses.path_of(normal)
+    ):
+        return None
+    others = (Type.GOOGLE, Type.ANTHROPIC, Type.AWS) if compatible else (Type.OPENAI,)
+    owners = ((other, PROVIDERS[other].recipe(normal)) for other in others if other != type)
+    found = next(((other, recipe) for other, recipe in owners if recipe is not None and not recipe.keyless), None)
+    if found is None:
+        return None
+    message = f"This is the address of {found[1].name}. Choose the AI LLM Type {found[0].value} for it."
+    return Finding("other_type", WARNING, message)
+
+
+def _path(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+    """Say when the path is not the one that the host is known for, or when an unknown host has none."""
+    del text
+    recipe = PROVIDERS[type].recipe(normal) if type in PROVIDERS else None
+    if recipe is not None and recipe.base:
+        return _known_path(normal, recipe)
+    path = addresses.path_of(normal)
+    if recipe is not None or type not in {Type.OPENAI, Type.OTHER} or addresses.has_version(path):
+        return None
+    fix = addresses.with_path(normal, f"{path}/v1")
+    if path:
+        message = "There is no version path such as /v1. Most servers need one."
+        return Finding("missing_version", WARNING, message, fix)
+    return Finding("missing_version", INFO, "There is no version path; the check adds /v1.", fix)
+
+
+def _known_path(normal: str, recipe: Recipe) -> Finding | None:
+    path, known = addresses.path_of(normal), addresses.path_of(recipe.base)
+    if path == known or (path and addresses.without_version(path) == known):
+        return None
+    fix = addresses.with_path(normal, known)
+    code = "missing_version" if path in {"", addresses.without_version(known)} else "unusual_path"
+    return Finding(code, WARNING, f"The base of {recipe.name} is {fix}.", fix)

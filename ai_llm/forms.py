@@ -1,0 +1,135 @@
+"""Forms check shape and types; the verbs check meaning. What a verb refuses comes back to the field it is about."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.core import signing
+
+from ai_llm import configs
+from ai_llm.models import AiLlm
+from flashback.errors import Invalid
+from workspaces.models import User, Workspace
+
+ROW_SALT = "ai_llm.new"
+
+
+def refuse(form: forms.Form, invalid: Invalid) -> None:
+    """Put the messages of `invalid` beside the fields of `form` that they are about."""
+    for field, message in invalid.errors.items():
+        form.add_error(field if field in form.fields else None, message)
+
+
+def _secret(label: str, *, required: bool) -> forms.CharField:
+    attributes = {"autocomplete": "new-password", "spellcheck": "false", "autocapitalize": "off"}
+    message = "Enter the API Secret: the provider's secret or token."
+    return forms.CharField(
+        label=label,
+        required=required,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs=attributes),
+        error_messages={"required": message},
+    )
+
+
+class ConfigurationForm(forms.Form):
+    """Step 2 of the wizard: what the configuration is called and where the provider is."""
+
+    name = forms.CharField(
+        label="Configuration Name",
+        help_text="A clear, unique name, for example prod-openai-gateway.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "prod-openai-gateway"}),
+        error_messages={"required": "Enter a Configuration Name, for example prod-openai-gateway."},
+    )
+    endpoint = forms.CharField(
+        label="API Endpoint",
+        help_text="The provider's base URL: protocol (https://), host, and the path with /v1 when needed.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}),
+        error_messages={"required": "Enter the API Endpoint, for example https://api.openai.com/v1."},
+    )
+
+    def __init__(self, *arguments: Any, workspace: Workspace, type: str, besides: UUID | None = None, **keywords: Any) -> None:  # noqa: A002
+        super().__init__(*arguments, **keywords)
+        self.workspace, self.type, self.besides = workspace, type, besides
+
+    def clean_name(self) -> str:
+        """Return the name as it will be stored."""
+        return self._checked("name", lambda text: configs.clean_name(self.workspace, text, besides=self.besides))
+
+    def clean_endpoint(self) -> str:
+        """Return the endpoint in its canonical form."""
+        return self._checked("endpoint", lambda text: configs.clean_endpoint(text, self.type))
+
+    def _checked(self, field: str, clean: Any) -> str:
+        try:
+            return str(clean(self.cleaned_data[field]))
+        except Invalid as invalid:
+            raise forms.ValidationError(" ".join(invalid.errors.values())) from None
+
+
+class CredentialsForm(forms.Form):
+    """Step 3 of the wizard and Replace secret: the only inputs that ever hold a secret. Nothing is printed back."""
+
+    secret = _secret("API Secret", required=True)
+    key = _secret("API Key", required=False)
+
+
+class NewCredentialsForm(CredentialsForm):
+    """Step 3 of the wizard: carries the id that the new row will have, signed for this person and workspace."""
+
+    row = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *arguments: Any, actor: User, workspace: Workspace, **keywords: Any) -> None:
+        self.signed_for = [str(actor.pk), str(workspace.pk)]
+        fresh = signing.dumps([str(uuid4()), *self.signed_for], salt=ROW_SALT)
+        super().__init__(*arguments, initial={"row": fresh}, **keywords)
+
+    def clean_row(self) -> UUID:
+        """Return the id, or refuse a form that was made for somebody else or tampered with."""
+        try:
+            row, *signed_for = signing.loads(self.cleaned_data["row"], salt=ROW_SALT)
+        except (signing.BadSignature, ValueError):
+            signed_for = []
+        if signed_for != self.signed_for:
+            raise forms.ValidationError("This form was made for another person or workspace. Start again with Add AI LLM.")
+        return UUID(row)
+
+
+class ReplaceSecretForm(CredentialsForm):
+    """A new secret for a stored AI LLM. A blank API Key keeps the stored one."""
+
+    remove_key = forms.BooleanField(label="Remove the stored API Key", required=False)
+
+
+class EditForm(ConfigurationForm):
+    """Name and endpoint of a stored AI LLM; the secret is needed again when the destination changes."""
+
+    secret = _secret("API Secret", required=False)
+    key = _secret("API Key", required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
+        initial = {"name": ai_llm.name, "endpoint": ai_llm.endpoint, "version": ai_llm.version}
+        super().__init__(
+            *arguments, workspace=ai_llm.workspace, type=ai_llm.type, besides=ai_llm.pk, initial=initial, **keywords
+        )
+
+
+class DeleteForm(forms.Form):
+    """Confirms a deletion by the name, so that nobody deletes the wrong row by habit."""
+
+    name = forms.CharField(
+        label="Type the name to confirm",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"required": "Type the name of this AI LLM to confirm."},
+    )
+
+    def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.ai_llm = ai_llm
+
+    def clean_name(self) -> str:
+        """Accept the stored name only."""
+        if " ".join(self.cleaned_data["name"].split()) != self.ai_llm.name:
+            raise forms.ValidationError(f"This is not the name. Type {self.ai_llm.name} to confirm.")
+        return self.ai_llm.name

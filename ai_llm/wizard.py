@@ -1,0 +1,183 @@
+"""The wizard Add AI LLM. The server keeps no state: answers travel in the address, the secret only in the last POST.
+
+What is typed is posted first; only values that passed validation reach the address, by 303, so that a pasted
+`user:password@` or `?key=` is in no history and no log. Which step is shown is computed from the address.
+"""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ai_llm import configs, doctor, forms, key_shapes, providers, validation
+from ai_llm.models import Type
+from flashback.errors import Invalid
+from flashback.web import see_other
+from workspaces import access
+from workspaces.access import Access
+from workspaces.address import Request, in_workspace
+
+TITLES = ("Type", "Configuration", "Credentials", "Validate and operate")
+
+
+@sensitive_post_parameters("secret", "key")
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace
+def new(request: Request) -> HttpResponse:
+    """Show or take the step that the address asks for: type, then configuration, then credentials."""
+    access.require(request.user, request.workspace, Access.WRITE)
+    type_ = request.GET.get("type", "")
+    if type_ not in Type.values:
+        return _choose_type(request, type_)
+    if request.method == "POST":
+        return _take_credentials(request, type_) if "row" in request.POST else _take_configuration(request, type_)
+    answered = "name" in request.GET and "endpoint" in request.GET
+    if not answered:
+        return _ask_configuration(request, type_, _configuration(request, type_, None))
+    form = _configuration(request, type_, request.GET)
+    if request.GET.get("step") == "configuration" or not form.is_valid():
+        return _ask_configuration(request, type_, form)
+    return _ask_credentials(request, type_, form.cleaned_data, _credentials(request))
+
+
+@require_POST
+@in_workspace
+def examine(request: Request) -> HttpResponse:
+    """Answer the endpoint field while it is typed: the URL that will be called, and a fix for each known slip."""
+    access.require(request.user, request.workspace, Access.WRITE)
+    type_ = request.POST.get("type", "")
+    if type_ not in Type.values:
+        raise Invalid({"type": "Choose an AI LLM type first."})
+    examination = doctor.examine(request.POST.get("endpoint", ""), type_)
+    return render(request, "ai_llm/_doctor.html", {"examination": examination})
+
+
+def _choose_type(request: Request, type_: str) -> HttpResponse:
+    tiles = [
+        {"type": provider.type, "label": provider.label, "summary": provider.summary, "url": f"?type={provider.type}"}
+        for provider in providers.PROVIDERS.values()
+    ]
+    unknown = f"There is no AI LLM type “{type_[:40]}”. Choose one of these." if type_ else ""
+    values = {"tiles": tiles, "steps": _steps(request, 0, {}), "unknown": unknown}
+    return render(request, "ai_llm/new_type.html", values, status=404 if unknown else 200)
+
+
+def _configuration(request: Request, type_: str, data: QueryDict | None) -> forms.ConfigurationForm:
+    initial = {"endpoint": providers.PROVIDERS[type_].default_endpoint}
+    return forms.ConfigurationForm(data, workspace=request.workspace, type=type_, initial=initial)
+
+
+def _take_configuration(request: Request, type_: str) -> HttpResponse:
+    data = request.POST.copy()
+    if data.get("fix"):
+        data["endpoint"] = data["fix"]
+    form = _configuration(request, type_, data)
+    if data.get("fix") or not form.is_valid():
+        return _ask_configuration(request, type_, form)
+    return see_other(_address(request, {"type": type_, **form.cleaned_data}))
+
+
+def _ask_configuration(request: Request, type_: str, form: forms.ConfigurationForm) -> HttpResponse:
+    endpoint = str(form["endpoint"].value() or "")
+    values = {
+        "form": form,
+        "provider": providers.PROVIDERS[type_],
+        "examination": doctor.examine(endpoint, type_) if endpoint else None,
+        "steps": _steps(request, 1, {"type": type_}),
+    }
+    return render(request, "ai_llm/new_configuration.html", values, status=422 if form.is_bound and form.errors else 200)
+
+
+def _credentials(request: Request, data: QueryDict | None = None) -> forms.NewCredentialsForm:
+    return forms.NewCredentialsForm(data, actor=request.user, workspace=request.workspace)
+
+
+def _take_credentials(request: Request, type_: str) -> HttpResponse:
+    configuration = _configuration(request, type_, request.GET)
+    form = _credentials(request, request.POST)
+    shown = _shown(configuration)
+    if not form.is_valid():
+        return _ask_credentials(request, type_, shown, form)
+    secret, key = form.cleaned_data["secret"], form.cleaned_data["key"]
+    if request.POST.get("action") == "test":
+        return _test(request, type_, shown, form)
+    try:
+        ai_llm = configs.create(
+            request.user, request.workspace, id=form.cleaned_data["row"], type=type_, secret=secret, key=key, **shown
+        )
+    except Invalid as invalid:
+        if invalid.errors.keys() & {"name", "endpoint"}:
+            if configuration.is_valid():
+                forms.refuse(configuration, invalid)
+            return _ask_configuration(request, type_, configuration)
+        forms.refuse(form, invalid)
+        return _ask_credentials(request, type_, shown, form)
+    except configs.AlreadyCreated as already:
+        return render(request, "ai_llm/already.html", {"ai_llm": already.ai_llm}, status=409)
+    return see_other("ai_llm", slug=request.workspace.slug, id=ai_llm.pk)
+
+
+def _shown(configuration: forms.ConfigurationForm) -> dict[str, str]:
+    return {name: configuration.data.get(name, "") for name in ("name", "endpoint")}
+
+
+def _test(request: Request, type_: str, shown: dict[str, str], form: forms.NewCredentialsForm) -> HttpResponse:
+    """Run the check with what was typed. Nothing is saved; with scripts only the result is swapped, the input stays."""
+    try:
+        endpoint = shown["endpoint"]
+        result = configs.test(request.user, request.workspace, type=type_, endpoint=endpoint, **_typed(form))
+    except Invalid as invalid:
+        forms.refuse(form, invalid)
+        return _ask_credentials(request, type_, shown, form)
+    shown_result = validation.present(result)
+    if request.htmx:
+        return render(request, "ai_llm/_tested.html", {"result": shown_result})
+    return _ask_credentials(request, type_, shown, _credentials(request), result=shown_result)
+
+
+def _typed(form: forms.NewCredentialsForm) -> dict[str, str]:
+    return {name: form.cleaned_data[name] for name in ("secret", "key")}
+
+
+def _ask_credentials(
+    request: Request, type_: str, shown: dict[str, str], form: forms.NewCredentialsForm, **more: Any
+) -> HttpResponse:
+    typed = form.data.get("secret", "") if form.is_bound else ""
+    values = {
+        "form": form,
+        "provider": providers.PROVIDERS[type_],
+        "shown": shown,
+        "final_url": doctor.examine(shown["endpoint"], type_).final_url,
+        "warnings": key_shapes.warnings(type_, shown["endpoint"], typed, form.data.get("key", "")) if typed else [],
+        "back": _address(request, {"type": type_, **shown, "step": "configuration"}),
+        "steps": _steps(request, 2, {"type": type_, **shown}),
+        **more,
+    }
+    return render(request, "ai_llm/new_credentials.html", values, status=422 if form.is_bound and form.errors else 200)
+
+
+def _address(request: Request, answers: dict[str, str]) -> str:
+    return f"{reverse('ai_llm_new', args=[request.workspace.slug])}?{urlencode(answers)}"
+
+
+def _steps(request: Request, current: int, answers: dict[str, str]) -> list[dict[str, str]]:
+    """Return the stepper's entries; steps already answered are links back that keep what was answered."""
+    back = [_address(request, {}), _address(request, {**answers, "step": "configuration"})]
+    return [
+        {
+            "label": title,
+            "url": back[index] if index < min(current, len(back)) else "",
+            "state": "done" if index < current else "current" if index == current else "coming",
+        }
+        for index, title in enumerate(TITLES)
+    ]
+
+
+def operating_steps() -> list[dict[str, str]]:
+    """Return the stepper as it stands on the page of a configuration that was just created."""
+    last = len(TITLES) - 1
+    return [{"label": title, "url": "", "state": "current" if n == last else "done"} for n, title in enumerate(TITLES)]

@@ -1,0 +1,144 @@
+// Everything here makes a working page nicer; nothing needs it.
+const root = document.documentElement;
+const THEMES = { auto: "automatic", light: "light", dark: "dark" };
+
+// --- Where the focus goes after a page or a part of one was replaced ---
+
+function focusStart(within) {
+  const start = within.querySelector("#errors") || within.querySelector("[autofocus]") || within.querySelector("h1");
+  if (!start) return;
+  if (start.tabIndex < 0) start.tabIndex = -1;
+  start.focus({ preventScroll: start.id !== "errors" });
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.target.id !== "main") return;
+  closeMenus();
+  focusStart(event.detail.target);
+});
+
+// --- Menus (details elements) ---
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
+}
+
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+
+document.addEventListener("focusout", (event) => {
+  const menu = event.target.closest("details.menu[open]");
+  if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
+});
+
+// --- Theme ---
+
+function nameTheme() {
+  const name = `Theme: ${THEMES[root.dataset.theme || "auto"]}`;
+  for (const button of document.querySelectorAll("[data-theme-switch]")) {
+    button.setAttribute("aria-label", name);
+    button.title = name;
+  }
+}
+
+function nextTheme() {
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(root.dataset.theme || "auto") + 1) % names.length];
+  if (next === "auto") delete root.dataset.theme;
+  else root.dataset.theme = next;
+  try {
+    localStorage.setItem("theme", next);
+  } catch {
+    // Storage may be switched off; the choice then lasts for this page.
+  }
+  nameTheme();
+}
+
+// --- Toasts ---
+
+function toast(text, tone = "info") {
+  const box = document.createElement("div");
+  box.className = `toast ${tone}`;
+  box.textContent = text;
+  document.getElementById("toasts").append(box);
+  setTimeout(() => box.remove(), tone === "bad" ? 12000 : 4000);
+}
+
+// --- Buttons that only scripts can serve ---
+
+const ACTIONS = {
+  "[data-theme-switch]": nextTheme,
+  "[data-copy]": async (button) => {
+    const source = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
+    try {
+      await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
+      toast("Copied.");
+    } catch {
+      toast("The browser did not allow copying. Select the text and copy it yourself.", "bad");
+    }
+  },
+  "[data-reveal]": (button) => {
+    const input = document.getElementById(button.dataset.reveal);
+    const show = input.type === "password";
+    input.type = show ? "text" : "password";
+    button.setAttribute("aria-pressed", String(show));
+    button.querySelector("[data-reveal-text]").textContent = show ? "Hide" : "Show";
+  },
+  "[data-dismiss]": (button) => button.closest(".toast, .notice").remove(),
+};
+
+document.addEventListener("click", (event) => {
+  for (const [selector, act] of Object.entries(ACTIONS)) {
+    const button = event.target.closest(selector);
+    if (button) act(button);
+  }
+});
+
+// --- Keys ---
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = event.target.closest("details.menu[open]");
+    closeMenus();
+    if (menu) menu.querySelector("summary").focus();
+  }
+  const typing = event.target.closest("input, select, textarea, [contenteditable]");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  const search = document.querySelector("[data-search]");
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+  search.select();
+});
+
+// --- Requests: one at a time per form or button, and a word when the server cannot be reached ---
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const sender = event.detail.elt;
+  if (!sender.matches("form, button")) return;
+  if (sender.getAttribute("aria-busy") === "true") event.preventDefault();
+  else sender.setAttribute("aria-busy", "true");
+});
+
+document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
+
+const LOST = "The server could not be reached. What you typed is still here: try again.";
+document.addEventListener("htmx:sendError", () => toast(LOST, "bad"));
+document.addEventListener("htmx:timeout", () => toast("This took too long. What you typed is still here: try again.", "bad"));
+document.addEventListener("htmx:responseError", (event) => {
+  const status = event.detail.xhr.status;
+  if (event.detail.shouldSwap || status === 401) return;
+  toast(`The server answered with an error (${status}). Nothing on this page was lost: try again.`, "bad");
+});
+
+nameTheme();
+if (document.getElementById("errors")) focusStart(document);
+
+// --- Going back in the wizard: the step that was left keeps what was answered, as soon as the server has accepted it ---
+
+document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
+  const next = new URL(event.detail.history.path, location.href);
+  const answered = next.searchParams.has("endpoint") && !next.searchParams.has("step");
+  if (!answered || next.pathname !== location.pathname) return;
+  next.searchParams.set("step", "configuration");
+  history.replaceState(history.state, "", next);
+});

@@ -1,0 +1,61 @@
+"""Plain builders with keyword defaults. They go through the verbs where a verb exists, so that rows are as real ones."""
+
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from ai_llm import configs
+from ai_llm.models import AiLlm
+from ai_llm.sandbox import SECRETS
+from flashback import names
+from workspaces.access import OrganizationRole
+from workspaces.models import Membership, Organization, User, Workspace
+
+numbers = count(1)
+PASSWORD = "a long enough passphrase"
+SECRET = SECRETS.openai
+
+
+def organization(name: str = "") -> Organization:
+    name = name or f"Organization {next(numbers)}"
+    return Organization.objects.create(name=name, name_key=names.key(name))
+
+
+def workspace(organization: Organization, name: str = "") -> Workspace:
+    number = next(numbers)
+    name = name or f"Workspace {number}"
+    return Workspace.objects.create(
+        organization=organization, name=name, name_key=names.key(name), slug=f"workspace-{number}"
+    )
+
+
+def person(
+    organization: Organization | None,
+    name: str = "",
+    *,
+    role: OrganizationRole = OrganizationRole.USER,
+    member_of: Workspace | None = None,
+    access: str = "READ",
+    **values: Any,
+) -> User:
+    number = next(numbers)
+    name = name or f"Person {number}"
+    email = f"{name.lower().replace(' ', '.')}.{number}@example.com"
+    user = User.objects.create_user(
+        email, PASSWORD, name=name, organization=organization, organization_role=role, **values
+    )
+    if member_of is not None:
+        Membership.objects.create(workspace=member_of, user=user, role=access)
+    return user
+
+
+def ai_llm(actor: User, workspace: Workspace, **values: Any) -> AiLlm:
+    given = {
+        "id": uuid4(),
+        "type": "OPENAI",
+        "name": f"openai-{next(numbers)}",
+        "endpoint": "https://api.openai.com/v1",
+        "secret": SECRET,
+        **values,
+    }
+    return configs.create(actor, workspace, **given)

@@ -1,0 +1,88 @@
+"""People that every test may ask for by name, and the walls around a test: fast hashing, no mail, no stranger's network."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.cache import cache
+from django.test import Client
+
+from tests import build
+from workspaces.access import OrganizationRole
+from workspaces.models import Organization, User, Workspace
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run, and say how to enable it. With FLASHBACK_REQUIRE_ALL=1 that is an error."""
+    on_postgres = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    reasons = {
+        "browser": "" if CHROMIUM else "no Chromium here; install the package chromium to run the browser tests",
+        "postgres": "" if on_postgres else "set DATABASE_URL=postgres://… to run this on PostgreSQL",
+    }
+    if os.environ.get("FLASHBACK_REQUIRE_ALL") == "1" and reasons["browser"]:
+        raise pytest.UsageError(f"FLASHBACK_REQUIRE_ALL is set, but there is {reasons['browser']}.")
+    for item in items:
+        for mark, reason in reasons.items():
+            if reason and mark in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def walls(settings: object) -> Iterator[None]:
+    """Hash fast and start every test with empty counters."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@dataclass(frozen=True)
+class People:
+    """An organization with one workspace, the kinds of people there are, and a stranger of another organization."""
+
+    organization: Organization
+    workspace: Workspace
+    owner: User
+    admin: User
+    writer: User
+    reader: User
+    outsider: User
+    stranger: User
+    strange_workspace: Workspace
+    staff: User
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    """Owner, admin, writer and reader of one workspace; outsider (same organization, no membership); stranger; staff."""
+    acme, other = build.organization("Acme"), build.organization("Other")
+    main, foreign = build.workspace(acme, "Main"), build.workspace(other, "Foreign")
+    return People(
+        organization=acme,
+        workspace=main,
+        owner=build.person(acme, "Olivia Owner", role=OrganizationRole.OWNER),
+        admin=build.person(acme, "Ada Admin", member_of=main, access="ADMIN"),
+        writer=build.person(acme, "Will Writer", member_of=main, access="WRITE"),
+        reader=build.person(acme, "Rita Reader", member_of=main, access="READ"),
+        outsider=build.person(acme, "Otto Outsider"),
+        stranger=build.person(other, "Sam Stranger", role=OrganizationRole.OWNER),
+        strange_workspace=foreign,
+        staff=build.person(None, "Stella Staff", is_staff=True, is_superuser=True),
+    )
+
+
+@pytest.fixture
+def signed_in() -> Callable[[User], Client]:
+    """A client that is signed in as the given person."""
+
+    def sign_in(person: User) -> Client:
+        client = Client()
+        client.force_login(person, backend=django_settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return sign_in

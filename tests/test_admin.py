@@ -1,0 +1,334 @@
+"""The admin site: for staff alone, to look at, with no way to a secret and none around the sign-in limits."""
+
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from itertools import count
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from ai_llm.models import AiLlm, Check, Credential
+from flashback.errors import Denied
+from flashback.web import CONTENT_SECURITY_POLICY
+from tests import build
+from tests.conftest import People
+from workspaces import people as verbs
+from workspaces.apps import SUPPORT
+from workspaces.models import Event, Membership, Organization, User, Workspace
+
+pytestmark = pytest.mark.django_db
+MODELS = [Organization, Workspace, Membership, User, Event, AiLlm, Check]
+CANARY = "canary-secret-5f1d0c9e8b7a6543"
+numbers = count(1)
+
+
+def index_of(model: type[Any]) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def page_of(row: Any) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def configuration(people: People) -> AiLlm:
+    """An AI LLM with a credential whose columns hold something findable, and a check and an event about it."""
+    credential = Credential.objects.create(
+        workspace=people.workspace, origin="https://api.openai.com:443", hint="6543", fingerprint="f" * 16
+    )
+    table, columns = Credential._meta.db_table, ("secret", "key")
+    with connection.cursor() as cursor:
+        for column in columns:
+            cursor.execute(f"UPDATE {table} SET {column} = %s", [CANARY])
+    name = f"openai-{next(numbers)}"
+    row = AiLlm.objects.create(
+        workspace=people.workspace, name=name, name_key=name, type="OPENAI", endpoint="https://api.openai.com/v1",
+        credential_id=credential.pk, created_by=people.writer,
+    )  # fmt: skip
+    Check.objects.create(ai_llm=row, by=people.writer, verdict="accepted", cause="accepted", url=row.endpoint)
+    Event.objects.create(action="ai_llm.created", object_kind="aillm", object_id=str(row.pk), actor_label="x")
+    return row
+
+
+@pytest.fixture
+def support(people: People) -> User:
+    """Somebody of the staff who is no superuser."""
+    person = build.person(None, "Sue Support")
+    return verbs.set_standing(people.staff, person, active=True, staff=True)
+
+
+# --- Who gets in ------------------------------------------------------------------------------------------------------
+
+
+def test_the_way_in_is_the_console_s_sign_in_with_its_limits() -> None:
+    response = Client().get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0] == "/account/login?next=%2Fadmin%2F"
+    posted = Client().post("/admin/login/", {"username": "a@example.com", "password": "guess"})
+    assert (posted.status_code, posted.headers["Location"].partition("?")[0]) == (302, "/account/login")
+
+
+def test_staff_come_back_to_the_admin_site_after_signing_in(people: People) -> None:
+    form = {"login": people.staff.email, "password": build.PASSWORD, "next": "/admin/"}
+    client = Client()
+    assert client.post("/account/login", form).headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("who", ["owner", "admin", "reader", "stranger"])
+def test_nobody_else_gets_in(people: People, signed_in: Callable[[User], Client], who: str) -> None:
+    client = signed_in(getattr(people, who))
+    assert client.get("/admin/", follow=True).status_code == 403
+    assert client.get(index_of(User), follow=True).status_code == 403
+
+
+def test_the_admin_site_has_no_password_page_of_its_own(people: People, signed_in: Callable[[User], Client]) -> None:
+    response = signed_in(people.staff).get("/admin/password_change/")
+    assert response.headers["Location"] == "/account/password/change"
+
+
+def test_signing_out_of_the_admin_site_clears_what_the_browser_keeps(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client = signed_in(people.staff)
+    assert client.post("/admin/logout/").headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert client.get("/account").status_code == 302
+
+
+def test_no_slash_no_page(people: People, signed_in: Callable[[User], Client]) -> None:
+    assert signed_in(people.staff).get("/admin").headers["Location"] == "/admin/"
+
+
+# --- What is there ----------------------------------------------------------------------------------------------------
+
+
+def test_only_what_holds_no_secret_is_there() -> None:
+    assert set(admin.site._registry) == set(MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_added_deleted_or_done_in_bulk(
+    people: People, signed_in: Callable[[User], Client], model: type[Any]
+) -> None:
+    configuration(people)
+    row, client = model.objects.first(), signed_in(people.staff)
+    assert client.get(index_of(model) + "add/").status_code == 403
+    assert client.post(page_of(row).replace("change", "delete"), {"post": "yes"}).status_code == 403
+    client.post(index_of(model), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert model.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model is not User])
+def test_what_a_verb_changes_is_read_only(
+    people: People, signed_in: Callable[[User], Client], model: type[Any]
+) -> None:
+    configuration(people)
+    row, client = model.objects.first(), signed_in(people.staff)
+    page = client.get(page_of(row)).text
+    content = page[page.index('id="content"') :]
+    assert not re.search(r'<(input|select|textarea)(?![^>]*type="hidden")', content)
+    assert (
+        client.post(page_of(row), {"name": "changed", "role": "ADMIN", "endpoint": "https://evil.example"}).status_code
+        == 403
+    )
+
+
+class Found(HTMLParser):
+    """What a strict Content-Security-Policy would not run or draw, and what leads to another host."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.faults: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "style" or (tag == "script" and not given.get("src") and given.get("type") != "application/json"):
+            self.faults.append(tag)
+        self.faults += [name for name in given if name == "style" or name.startswith("on")]
+        self.faults += [
+            str(given[name]) for name in ("src", "href", "action") if (given.get(name) or "").startswith("http")
+        ]
+
+
+def pages(people: People) -> Iterator[str]:
+    configuration(people)
+    yield "/admin/"
+    for model in MODELS:
+        row = model.objects.first()
+        yield index_of(model)
+        yield page_of(row)
+        yield page_of(row).replace("change/", "history/")
+
+
+def test_every_page_draws_under_the_console_s_policy_and_shows_no_secret(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client = signed_in(people.staff)
+    for path in pages(people):
+        response = client.get(path)
+        assert (response.status_code, path) == (200, path)
+        assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        inner = response.text.replace('href="https://api.openai.com', 'data-shown="https://api.openai.com')
+        assert (Found(inner).faults, path) == ([], path)
+        for secret in (CANARY, build.PASSWORD, people.staff.password, people.reader.password):
+            assert secret not in response.text
+
+
+def test_an_ai_llm_shows_that_there_is_a_secret_and_no_more_than_its_hint(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    page = signed_in(people.staff).get(page_of(configuration(people))).text
+    assert "…6543, set 20" in page
+    assert CANARY not in page
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (User, "password__startswith=md5"),
+        (User, "organization__people__password__startswith=md5"),
+        (AiLlm, "credential__fingerprint=ffffffffffffffff"),
+        (AiLlm, "credential__secret__isnull=1"),
+        (AiLlm, "created_by__password__startswith=md5"),
+        (Check, "ai_llm__credential__hint=6543"),
+        (Membership, "user__password__startswith=md5"),
+        (Event, "details__contains=x"),
+    ],
+)
+def test_what_is_not_shown_cannot_be_guessed_through_the_address(
+    people: People, signed_in: Callable[[User], Client], model: type[Any], query: str
+) -> None:
+    configuration(people)
+    assert signed_in(people.staff).get(f"{index_of(model)}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query", ["verdict__exact=accepted", "type__exact=OPENAI", "deleted_at__isempty=1", "created_at__year=2026"]
+)
+def test_the_offered_filters_work(people: People, signed_in: Callable[[User], Client], query: str) -> None:
+    configuration(people)
+    assert signed_in(people.staff).get(f"{index_of(AiLlm)}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("text", ["acme", "6543", CANARY, "a\0b", "%_'\"", "é" * 400])
+def test_searching_is_safe_and_never_over_secrets(
+    people: People, signed_in: Callable[[User], Client], model: type[Any], text: str
+) -> None:
+    configuration(people)
+    response = signed_in(people.staff).get(index_of(model), {"q": text})
+    assert response.status_code == 200
+    if text in {"6543", CANARY}:
+        assert response.context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    people: People, signed_in: Callable[[User], Client], model: type[Any]
+) -> None:
+    client, path = signed_in(people.staff), index_of(model)
+    configuration(people)
+    client.get(path)
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        client.get(path)
+    for _ in range(5):
+        configuration(people)
+        organization = build.organization()
+        build.person(organization, member_of=build.workspace(organization))
+    with CaptureQueriesContext(connection) as many:
+        client.get(path)
+    assert len(many) == len(few)
+    assert len(many) <= 12
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_superuser_switches_somebody_off_and_it_is_recorded(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    reader = signed_in(people.reader)
+    response = signed_in(people.staff).post(page_of(people.reader), {"is_staff": "on"})
+    assert response.status_code == 302
+    person = User.objects.get(pk=people.reader.pk)
+    assert (person.is_active, person.is_staff, list(person.groups.all())) == (
+        False,
+        True,
+        [Group.objects.get(name=SUPPORT)],
+    )
+    event = Event.objects.get(action="person.standing_changed")
+    assert (event.actor_id, event.object_id, event.organization_id) == (
+        people.staff.pk, str(people.reader.pk), people.organization.pk,
+    )  # fmt: skip
+    assert event.details == {"active": [True, False], "staff": [False, True]}
+    assert reader.get("/account").status_code == 302
+
+
+def test_nothing_else_of_a_person_can_be_changed(people: People, signed_in: Callable[[User], Client]) -> None:
+    before = User.objects.filter(pk=people.reader.pk).values().get()
+    form = {
+        "is_active": "on", "is_superuser": "on", "email": "evil@example.com", "organization_role": "255",
+        "password": "x", "organization": str(people.strange_workspace.organization_id), "groups": "1",
+        "user_permissions": "1",
+    }  # fmt: skip
+    signed_in(people.staff).post(page_of(people.reader), form)
+    assert User.objects.filter(pk=people.reader.pk).values().get() == before
+    assert Event.objects.count() == 0
+
+
+def test_nobody_changes_their_own_standing(people: People, signed_in: Callable[[User], Client]) -> None:
+    client = signed_in(people.staff)
+    assert client.get(page_of(people.staff)).status_code == 200
+    assert client.post(page_of(people.staff), {}).status_code == 403
+    with pytest.raises(Denied):
+        verbs.set_standing(people.staff, people.staff, active=False, staff=True)
+
+
+def test_only_a_superuser_changes_anybody_s_standing(people: People, support: User) -> None:
+    for actor in (people.owner, people.reader, support):
+        with pytest.raises(Denied):
+            verbs.set_standing(actor, people.reader, active=False, staff=False)
+
+
+def test_taking_the_admin_site_away_takes_the_group_away(people: People, support: User) -> None:
+    verbs.set_standing(people.staff, support, active=True, staff=False)
+    assert list(support.groups.all()) == []
+
+
+# --- Support ----------------------------------------------------------------------------------------------------------
+
+
+def test_support_sees_everything_and_changes_nothing(
+    people: People, support: User, signed_in: Callable[[User], Client]
+) -> None:
+    client = signed_in(support)
+    for path in pages(people):
+        assert (client.get(path).status_code, path) == (200, path)
+    assert client.post(page_of(people.reader), {"is_staff": "on"}).status_code == 403
+    assert client.get(page_of(people.reader)).text.count('name="is_staff"') == 0
+
+
+def test_staff_without_the_group_see_nothing(people: People, signed_in: Callable[[User], Client]) -> None:
+    client = signed_in(build.person(None, is_staff=True))
+    assert client.get("/admin/").status_code == 200
+    assert [client.get(index_of(model)).status_code for model in MODELS] == [403] * len(MODELS)
+
+
+def test_the_group_is_made_with_the_tables_and_may_look_at_what_is_there() -> None:
+    permissions = Group.objects.get(name=SUPPORT).permissions
+    assert set(permissions.values_list("codename", flat=True)) == {f"view_{model._meta.model_name}" for model in MODELS}
+
+
+def test_migrating_again_brings_a_lost_group_back() -> None:
+    Group.objects.all().delete()
+    call_command("migrate", verbosity=0)
+    assert Group.objects.get(name=SUPPORT).permissions.count() == len(MODELS)

@@ -1,0 +1,298 @@
+"""What a person does, in a real Chromium, against the real server and the sandbox provider over real sockets."""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, StorageState, expect, sync_playwright
+
+from ai_llm.sandbox import SECRETS, Sandbox
+from tests.conftest import CHROMIUM
+from tests.console import EMAIL, PASSWORD, Console, running
+
+pytestmark = pytest.mark.browser
+
+SECRET = SECRETS.openai
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+numbers = count(1)
+SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[Console]:
+    allowed = sandbox.url("").removeprefix("http://").strip("/")
+    with running(tmp_path_factory.mktemp("console"), FLASHBACK_OUTBOUND_ALLOW=allowed) as started:
+        made = started.manage(
+            "createowner",
+            f"--email={EMAIL}",
+            "--organization=Acme",
+            "--workspace=Main",
+            FLASHBACK_OWNER_PASSWORD=PASSWORD,
+        )
+        assert made.returncode == 0, made.stderr
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+def open_context(browser: Browser, console: Console, *, scripts: bool = True, **values: Any) -> BrowserContext:
+    viewport = {"width": 1366, "height": 900}
+    context = browser.new_context(java_script_enabled=scripts, base_url=console.url, viewport=viewport, **values)
+    context.set_default_timeout(15_000)
+    return context
+
+
+def sign_in(page: Page, email: str = EMAIL) -> None:
+    page.goto("/account/login")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+@pytest.fixture
+def scripts() -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, console: Console) -> StorageState:
+    """The cookies of one sign-in: more of them in a minute than the limit allows would be refused."""
+    context = open_context(browser, console)
+    sign_in(context.new_page())
+    cookies = context.storage_state()
+    context.close()
+    return cookies
+
+
+@pytest.fixture
+def page(browser: Browser, console: Console, signed_in: StorageState, scripts: bool) -> Iterator[Page]:
+    """A signed-in page; every violation of the content security policy and every script error fails the test."""
+    context = open_context(browser, console, scripts=scripts, storage_state=signed_in)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto("/")
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def secret_of(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="API Secret")
+
+
+def fresh_name() -> str:
+    return f"sandbox-{next(numbers)}"
+
+
+def choose_openai(page: Page) -> None:
+    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("link", name="Add AI LLM").first.click()
+    page.get_by_role("link", name=re.compile("^OpenAI")).click()
+    expect(page.get_by_label("Configuration Name")).to_be_visible()
+
+
+def configure(page: Page, name: str, endpoint: str) -> None:
+    page.get_by_label("Configuration Name").fill(name)
+    page.get_by_label("API Endpoint").fill(endpoint)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("button", name="Create configuration")).to_be_visible()
+
+
+def add(page: Page, name: str, endpoint: str, secret: str) -> None:
+    choose_openai(page)
+    configure(page, name, endpoint)
+    secret_of(page).fill(secret)
+    page.get_by_role("button", name="Create configuration").click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def state(page: Page) -> str:
+    return page.locator("#state .badge").first.inner_text().strip()
+
+
+def settle(page: Page, expected: str, *, scripts: bool) -> None:
+    """Wait for the check that starts by itself; without scripts press Validate."""
+    if not scripts:
+        page.get_by_role("button", name=re.compile("^Validate")).first.click()
+    expect(page.locator("#state .badge").first).to_have_text(re.compile(expected))
+
+
+@SCRIPTS
+def test_the_whole_walk_from_wrong_secret_to_deletion(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    add(page, name, sandbox.url("/openai/v1"), "sandbox-openai-secret-that-is-wrong")
+    settle(page, "Rejected", scripts=scripts)
+    page.get_by_role("link", name="Replace secret").first.click()
+    secret_of(page).fill(SECRET)
+    page.get_by_role("button", name="Replace secret").click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    settle(page, "^Accepted$", scripts=scripts)
+    page.get_by_role("link", name="Delete this AI LLM").click()
+    page.get_by_label("Type the name to confirm").fill(name)
+    page.get_by_role("button", name="Delete this AI LLM").click()
+    expect(page.get_by_role("heading", name="AI LLM", level=1)).to_be_visible()
+    expect(page.get_by_role("link", name=name)).to_have_count(0)
+
+
+@SCRIPTS
+def test_both_entry_points_of_the_guide_lead_to_the_types(page: Page, scripts: bool) -> None:
+    page.get_by_role("link", name="Add AI LLM").first.click()
+    expect(page.get_by_role("link", name=re.compile("^Anthropic Cloud"))).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("link", name="Add AI LLM").first.click()
+    expect(page.get_by_role("link", name=re.compile("^Other"))).to_be_visible()
+
+
+@SCRIPTS
+def test_back_and_forward_keep_what_was_typed(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    choose_openai(page)
+    configure(page, name, sandbox.url("/openai/v1"))
+    page.go_back()
+    if scripts:  # without them the browser shows the empty form again: pages of signed-in people are never stored
+        expect(page.get_by_label("Configuration Name")).to_have_value(name)
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_role("button", name="Create configuration")).to_be_visible()
+    page.get_by_role("link", name="Change").click()
+    expect(page.get_by_label("Configuration Name")).to_have_value(name)
+    expect(page.get_by_label("API Endpoint")).to_have_value(sandbox.url("/openai/v1"))
+
+
+@SCRIPTS
+def test_reload_keeps_the_step_and_never_the_secret(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    choose_openai(page)
+    configure(page, name, sandbox.url("/openai/v1"))
+    secret_of(page).fill(SECRET)
+    page.reload()
+    expect(page.get_by_text(name).first).to_be_visible()
+    expect(secret_of(page)).to_have_value("")
+    assert SECRET not in page.content()
+
+
+def test_two_tabs_make_two_rows(page: Page, sandbox: Sandbox) -> None:
+    first, second = fresh_name(), fresh_name()
+    other = page.context.new_page()
+    for tab, name in ((page, first), (other, second)):
+        tab.goto("/")
+        choose_openai(tab)
+        configure(tab, name, sandbox.url("/openai/v1"))
+    for tab, name in ((other, second), (page, first)):
+        secret_of(tab).fill(SECRET)
+        tab.get_by_role("button", name="Create configuration").click()
+        expect(tab.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def test_a_double_click_makes_one_row(page: Page, sandbox: Sandbox) -> None:
+    name = fresh_name()
+    choose_openai(page)
+    configure(page, name, sandbox.url("/openai/v1"))
+    secret_of(page).fill(SECRET)
+    page.get_by_role("button", name="Create configuration").dblclick()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    expect(page.get_by_role("link", name=name, exact=True)).to_have_count(1)
+
+
+@SCRIPTS
+def test_back_after_creating_says_that_the_name_is_taken(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    add(page, name, sandbox.url("/openai/v1"), SECRET)
+    page.go_back()
+    expect(page.get_by_text("already has an AI LLM with this name").first).to_be_visible()
+    expect(page.get_by_label("Configuration Name")).to_have_value(name)
+    assert SECRET not in page.content()
+
+
+@SCRIPTS
+def test_an_expired_login_in_the_middle_comes_back_to_the_step(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    choose_openai(page)
+    configure(page, name, sandbox.url("/openai/v1"))
+    secret_of(page).fill(SECRET)
+    page.context.clear_cookies(name="sid")
+    page.get_by_role("button", name="Create configuration").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert SECRET not in page.content() + page.url
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text(name).first).to_be_visible()
+    expect(secret_of(page)).to_have_value("")
+
+
+def test_test_connection_saves_nothing_and_leaves_the_typed_secret(page: Page, sandbox: Sandbox) -> None:
+    name = fresh_name()
+    choose_openai(page)
+    configure(page, name, sandbox.url("/openai/v1"))
+    secret_of(page).fill(SECRET)
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator("#test-result .badge").first).to_have_text(re.compile("Accepted"))
+    expect(secret_of(page)).to_have_value(SECRET)
+    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)
+
+
+@SCRIPTS
+def test_a_mistyped_secret_is_told_beside_the_field(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    choose_openai(page)
+    configure(page, fresh_name(), sandbox.url("/openai/v1"))
+    secret_of(page).fill("Bearer sandbox-openai-secret")
+    page.get_by_role("button", name="Create configuration").click()
+    field = secret_of(page)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_no_storage_of_the_browser_holds_the_secret(page: Page, sandbox: Sandbox) -> None:
+    add(page, fresh_name(), sandbox.url("/openai/v1"), SECRET)
+    settle(page, "Accepted", scripts=True)
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href])")
+    assert SECRET not in kept
+    assert SECRET not in page.content()
+
+
+def test_the_setup_link_makes_the_owner_once(browser: Browser, tmp_path: Path) -> None:
+    with running(tmp_path) as empty:
+        context = open_context(browser, empty)
+        page = context.new_page()
+        link = empty.setup_link()
+        page.goto(link)
+        page.get_by_label("Organization").fill("Acme")
+        page.get_by_label("Workspace").fill("Platform")
+        page.get_by_label("Your name").fill("Olivia Owner")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name=re.compile("Create")).click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(page.get_by_text("No AI LLM in Platform yet")).to_be_visible()
+        page.goto(link)
+        expect(page.get_by_label("Organization")).to_have_count(0)
+        context.close()

@@ -1,0 +1,252 @@
+"""The base-URL doctor: every slip has a name, a sentence and, where one is known, a fix that needs no second fix."""
+
+import pytest
+
+from ai_llm import doctor
+from ai_llm.doctor import examine, same_destination
+from ai_llm.models import Type
+
+LOCAL = ["localhost:11434", "127.0.0.1:11434", "llm.example.com:8080"]
+
+# typed, code, fix
+SLIPS = [
+    ("", "missing", ""),
+    ("   ", "missing", ""),
+    ("api.openai.com/v1", "no_scheme", "https://api.openai.com/v1"),
+    ("api.openai.com/v1/chat/completions", "no_scheme", "https://api.openai.com/v1"),
+    ("//api.openai.com/v1", "no_scheme", "https://api.openai.com/v1"),
+    ("https:/api.openai.com/v1", "no_scheme", "https://api.openai.com/v1"),
+    ("https:api.openai.com/v1", "no_scheme", "https://api.openai.com/v1"),
+    ("https:///api.openai.com/v1", "no_scheme", "https://api.openai.com/v1"),
+    ("localhost:11434", "no_scheme", "http://localhost:11434"),
+    ("localhost:11434/v1/models", "no_scheme", "http://localhost:11434/v1"),
+    ("ftp://api.openai.com", "scheme", ""),
+    ("javascript:alert(1)", "no_scheme", ""),
+    ("https://me:secret@api.openai.com/v1", "user_info", "https://api.openai.com/v1"),
+    ("https://sk-key@api.openai.com/v1?x=1#y", "user_info", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1?key=secret", "query", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/?", "query", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1#models", "fragment", "https://api.openai.com/v1"),
+    ("https://api. openai.com/v1", "blank", "https://api.openai.com/v1"),
+    ("https://api.openai.com/\nv1", "blank", "https://api.openai.com/v1"),
+    ('"https://api.openai.com/v1"', "quotes", "https://api.openai.com/v1"),
+    ("<https://api.openai.com/v1>", "quotes", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/v1", "doubled_version", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/v1/v1/", "doubled_version", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/v1/models", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/chat/completions", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/chat/completions/", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/completions", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/responses", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/embeddings", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/models", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/models/gpt-4o", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/images/generations", "call_path", "https://api.openai.com/v1"),
+    ("https://api.openai.com/v1/audio/speech", "call_path", "https://api.openai.com/v1"),
+    ("https://api.anthropic.com/v1/messages", "call_path", "https://api.anthropic.com/v1"),
+    ("http://localhost:11434/api/chat", "call_path", "http://localhost:11434"),
+    ("http://api.openai.com/v1", "https", "https://api.openai.com/v1"),
+    ("http://api.openai.com:80/v1/", "https", "https://api.openai.com/v1"),
+    ("http://api.openai.com/v1/chat/completions", "call_path", "https://api.openai.com/v1"),
+    ("https://127.1/v1", "numeric_host", ""),
+    ("https://10.0.0.1/v1", "not_public", ""),
+    ("http://169.254.169.254/latest", "not_public", ""),
+    ("https://db.internal/v1", "local_name", ""),
+    ("https://api.openai.com:99999/v1", "port", ""),
+    ("https://api.openai.com/v1/../admin", "path", ""),
+    ("https://api.openai.com\\v1", "characters", ""),
+    ("https://[::1", "host", ""),
+    ("https://" + "a" * 3000, "too_long", ""),
+]
+
+
+@pytest.fixture(autouse=True)
+def permitted(settings: object) -> None:
+    settings.OUTBOUND_ALLOW = LOCAL  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("typed", "code", "fix"), SLIPS)
+def test_a_slip_is_named_and_fixed(typed: str, code: str, fix: str) -> None:
+    examination = examine(typed, "OPENAI")
+    (finding,) = examination.findings
+    assert (finding.code, finding.severity, finding.fix) == (code, "error", fix)
+    assert (examination.normal, examination.final_url) == ("", "")
+    assert finding.message.endswith(".")
+
+
+@pytest.mark.parametrize("fix", sorted({fix for _, _, fix in SLIPS if fix}))
+def test_one_click_is_enough(fix: str) -> None:
+    examination = examine(fix, "OPENAI")
+    assert examination.normal == fix
+    assert not [finding for finding in examination.findings if finding.severity == "error"]
+
+
+@pytest.mark.parametrize("typed", [typed for typed, _, _ in SLIPS if "secret" in typed])
+def test_no_message_and_no_fix_repeats_a_pasted_secret(typed: str) -> None:
+    (finding,) = examine(typed, "OPENAI").findings
+    assert "secret" not in (finding.message.replace("A secret belongs", "") + finding.fix)
+
+
+# type, typed, stored, called, remarks
+GOOD = [
+    ("OPENAI", "https://api.openai.com/v1", "https://api.openai.com/v1", "https://api.openai.com/v1/models", {}),
+    ("OPENAI", " https://API.OpenAI.com:443/v1 ", "https://api.openai.com/v1", "https://api.openai.com/v1/models", {}),
+    (
+        "OPENAI",
+        "https://api.openai.com/v1/",
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1/models",
+        {"trailing_slash": "https://api.openai.com/v1"},
+    ),
+    (
+        "OPENAI",
+        "https://api.openai.com",
+        "https://api.openai.com",
+        "https://api.openai.com/v1/models",
+        {"missing_version": "https://api.openai.com/v1"},
+    ),
+    (
+        "OPENAI",
+        "https://api.groq.com/v1",
+        "https://api.groq.com/v1",
+        "https://api.groq.com/v1/models",
+        {"unusual_path": "https://api.groq.com/openai/v1"},
+    ),
+    (
+        "OPENAI",
+        "https://api.anthropic.com/v1",
+        "https://api.anthropic.com/v1",
+        "https://api.anthropic.com/v1/models",
+        {"other_type": ""},
+    ),
+    (
+        "OTHER",
+        "https://llm.example.com",
+        "https://llm.example.com",
+        "https://llm.example.com/v1/models",
+        {"missing_version": "https://llm.example.com/v1"},
+    ),
+    (
+        "OTHER",
+        "https://llm.example.com/tenant",
+        "https://llm.example.com/tenant",
+        "https://llm.example.com/tenant/models",
+        {"missing_version": "https://llm.example.com/tenant/v1"},
+    ),
+    (
+        "OTHER",
+        "http://localhost:11434/v1",
+        "http://localhost:11434/v1",
+        "http://localhost:11434/v1/models",
+        {"local": ""},
+    ),
+    (
+        "OTHER",
+        "http://llm.example.com:8080/v1",
+        "http://llm.example.com:8080/v1",
+        "http://llm.example.com:8080/v1/models",
+        {"plain_http": ""},
+    ),
+    (
+        "OTHER",
+        "https://bücher.example/v1",
+        "https://xn--bcher-kva.example/v1",
+        "https://xn--bcher-kva.example/v1/models",
+        {"foreign_letters": ""},
+    ),
+    (
+        "OTHER",
+        "https://res.services.ai.azure.com/models",
+        "https://res.services.ai.azure.com/models",
+        "https://res.services.ai.azure.com/models/models",
+        {"missing_version": "https://res.services.ai.azure.com/models/v1"},
+    ),
+    (
+        "GOOGLE",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "https://generativelanguage.googleapis.com/v1beta",
+        "https://generativelanguage.googleapis.com/v1beta/models?pageSize=200",
+        {},
+    ),
+    (
+        "GOOGLE",
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1/models?pageSize=200",
+        {"other_type": ""},
+    ),
+    (
+        "ANTHROPIC",
+        "https://api.anthropic.com",
+        "https://api.anthropic.com",
+        "https://api.anthropic.com/v1/models?limit=1000",
+        {},
+    ),
+    (
+        "ANTHROPIC",
+        "https://api.anthropic.com/v1",
+        "https://api.anthropic.com/v1",
+        "https://api.anthropic.com/v1/models?limit=1000",
+        {},
+    ),
+    (
+        "AWS",
+        "https://bedrock-runtime.us-east-1.amazonaws.com",
+        "https://bedrock-runtime.us-east-1.amazonaws.com",
+        "https://bedrock.us-east-1.amazonaws.com/foundation-models",
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize(("type_", "typed", "normal", "final", "remarks"), GOOD, ids=[f"{r[0]}-{r[1]}" for r in GOOD])
+def test_a_usable_endpoint_says_what_is_stored_and_what_is_called(
+    type_: str, typed: str, normal: str, final: str, remarks: dict[str, str]
+) -> None:
+    examination = examine(typed, type_)
+    assert (examination.normal, examination.final_url) == (normal, final)
+    assert {finding.code: finding.fix for finding in examination.findings} == remarks
+    assert all(finding.severity in {doctor.WARNING, doctor.INFO} for finding in examination.findings)
+
+
+@pytest.mark.parametrize("type_", Type.values)
+@pytest.mark.parametrize(
+    "typed", ["\x00", "\ud800", "https://\ud800/", "a" * 100_000, "://", "https://[", "?" * 999, "@"]
+)
+def test_no_text_breaks_it(typed: str, type_: str) -> None:
+    assert examine(typed, type_).normal == ""
+
+
+V1 = "https://gateway.example.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (V1, V1, True),
+        (V1, f"{V1}/", True),
+        (V1, "https://gateway.example.com", True),
+        ("https://gateway.example.com/", V1, True),
+        (V1, "https://GATEWAY.example.com:443/v1", True),
+        ("https://gateway.example.com/team", "https://gateway.example.com/team/v1", True),
+        ("https://gateway.example.com/team/v1beta", "https://gateway.example.com/team", True),
+        (V1, "https://gateway.example.com/v2", False),
+        (V1, "https://gateway.example.com/v1/v1", False),
+        ("https://gateway.example.com/team", "https://gateway.example.com/other", False),
+        ("https://gateway.example.com/team/v1", "https://gateway.example.com/v1", False),
+        ("https://gateway.example.com/team", "https://gateway.example.com/TEAM", False),
+        (V1, "https://gateway.example.com/v1x", False),
+        (V1, "https://gateway.example.com:8443/v1", False),
+        (V1, "https://other.example.com/v1", False),
+        (V1, "https://gateway.example.com.evil.example/v1", False),
+        (V1, "http://gateway.example.com/v1", False),
+        (V1, f"{V1}?tenant=2", False),
+        (V1, "https://me@gateway.example.com/v1", False),
+        (V1, "", False),
+        ("http://localhost:11434", "http://127.0.0.1:11434", False),
+        ("http://localhost:11434", "http://localhost:11434/v1", True),
+    ],
+)
+def test_a_stored_secret_stays_only_with_the_same_destination(old: str, new: str, same: bool) -> None:
+    assert same_destination(old, new) is same
+    assert same_destination(new, old) is same

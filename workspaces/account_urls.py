@@ -1,0 +1,30 @@
+"""allauth's pages one by one, under allauth's names, without a slash at the end. Signing up is not among them."""
+
+from allauth.account import views as allauth
+from django.urls import path, re_path
+
+from workspaces.sessions import leaving
+from workspaces.views import answering
+
+HOUR = 3600
+
+urlpatterns = [
+    path("login", answering(allauth.login), name="account_login"),
+    path("logout", leaving(answering(allauth.logout)), name="account_logout"),
+    path("inactive", allauth.account_inactive, name="account_inactive"),
+    path("reauthenticate", answering(allauth.reauthenticate), name="account_reauthenticate"),
+    path("password/change", answering(allauth.password_change), name="account_change_password"),
+    path("password/set", answering(allauth.password_set), name="account_set_password"),
+    path("password/reset", answering(allauth.password_reset, wait=HOUR), name="account_reset_password"),
+    path("password/reset/done", allauth.password_reset_done, name="account_reset_password_done"),
+    path(
+        "password/reset/key/done",
+        allauth.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>[^/]+)$",
+        answering(allauth.password_reset_from_key),
+        name="account_reset_password_from_key",
+    ),
+]
