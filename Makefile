@@ -29,7 +29,7 @@ lint: .venv/dev.stamp  ## Check style, types, templates, migrations and settings
 bench: .venv/dev.stamp  ## Measure start, pages and sealing against their budgets
 	@$(BIN)/python -m tests.bench
 
-soak: .venv/dev.stamp  ## Kill a writing server again and again; nothing acknowledged may be lost
+soak: .venv/dev.stamp  ## Kill a writing process again and again; nothing acknowledged may be lost
 	@$(BIN)/python -m tests.soak
 
 sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099

@@ -225,6 +225,9 @@ _ROWS = (
           "{rule_message}", FIX, EDIT),
     Cause("secret_missing", U, "", "No secret",
           "This type needs an API Secret, and none is stored.", REPLACE),
+    Cause("secret_in_endpoint", U, "", "The secret stands in the API Endpoint",
+          "The API Secret or API Key is also a part of the API Endpoint, where logs and pages show it, so nothing was "
+          "sent. Enter the real secret, and keep it out of the address.", REPLACE),
     Cause("secret_unsendable", U, "", "The secret cannot be sent",
           "The secret or key holds a character that no request header can carry (a line break, or a letter outside "
           "plain ASCII). Enter it again.", REPLACE),

@@ -15,7 +15,9 @@ from workspaces.access import Access
 from workspaces.models import User, Workspace
 
 SAME_NAME = "This workspace already has an AI LLM with this name. Choose another one."
-SECRET_AGAIN = "The destination changes, so enter the API Secret again: a stored secret only goes where it was meant for."  # noqa: S105 - words
+SECRET_AGAIN = (
+    "The destination changes, so enter the API Secret again: a stored secret only goes where it was meant for."  # noqa: S105 - words
+)
 CHANGED = "Somebody else changed this AI LLM in the meantime. Look at what is stored now, then save again."
 
 
@@ -23,19 +25,22 @@ class AlreadyCreated(Conflict):
     """The form was sent before and made `ai_llm`, with other content than this time."""
 
     def __init__(self, ai_llm: AiLlm) -> None:
-        super().__init__("This AI LLM was already created from this form. To change its secret, replace it on its page.")
+        super().__init__(
+            "This AI LLM was already created from this form. To change its secret, replace it on its page."
+        )
         self.ai_llm = ai_llm
 
 
-def clean_name(workspace: Workspace, name: str, *, besides: UUID | None = None) -> str:
-    """Return `name` as it will be stored. Raises `Invalid` when it is unusable or taken by another row than `besides`."""
+def clean_name(workspace: Workspace, name: str, *, besides: AiLlm | None = None) -> str:
+    """Return `name` as it will be stored. Raises `Invalid` when unusable, or taken by another row than `besides`."""
     cleaned = names.clean(name, label="Configuration Name")
-    if AiLlm.objects.of(workspace).filter(name_key=names.key(cleaned)).exclude(pk=besides).exists():
+    taken = AiLlm.objects.of(workspace).filter(name_key=names.key(cleaned))
+    if (taken.exclude(pk=besides.pk) if besides else taken).exists():
         raise Invalid({"name": SAME_NAME})
     return cleaned
 
 
-def clean_endpoint(endpoint: str, type: str) -> str:  # noqa: A002 - the guide's word
+def clean_endpoint(endpoint: str, type: str) -> str:
     """Return `endpoint` in its canonical form. Raises `Invalid` with what to do; asks the network nothing."""
     examination = doctor.examine(endpoint, type)
     fault = next((finding for finding in examination.findings if finding.severity == "error"), None)
@@ -48,7 +53,7 @@ def test(
     actor: User,
     workspace: Workspace,
     *,
-    type: str,  # noqa: A002
+    type: str,
     endpoint: str,
     secret: str,
     key: str = "",
@@ -67,8 +72,8 @@ def create(
     actor: User,
     workspace: Workspace,
     *,
-    id: UUID,  # noqa: A002
-    type: str,  # noqa: A002
+    id: UUID,
+    type: str,
     name: str,
     endpoint: str,
     secret: str,
@@ -119,7 +124,7 @@ def update(
     path change, `secret` must be given again and the old credential is purged. Raises `Denied` and `Invalid`.
     """
     access.require(actor, ai_llm.workspace, Access.WRITE)
-    name = clean_name(ai_llm.workspace, name, besides=ai_llm.pk)
+    name = clean_name(ai_llm.workspace, name, besides=ai_llm)
     endpoint = clean_endpoint(endpoint, ai_llm.type)
     moved = not doctor.same_destination(ai_llm.endpoint, endpoint)
     if moved and not secret:
@@ -159,7 +164,7 @@ def replace_secret(actor: User, ai_llm: AiLlm, *, secret: str, key: str = "", re
 
 
 def delete(actor: User, ai_llm: AiLlm) -> None:
-    """Take the AI LLM away: its credentials are purged at once, the row stays for the audit. Records `ai_llm.deleted`."""
+    """Take the AI LLM away: credentials are purged at once, the row stays for the audit. Records `ai_llm.deleted`."""
     access.require(actor, ai_llm.workspace, Access.WRITE)
     with transaction.atomic():
         row = _locked(ai_llm, None)
@@ -217,14 +222,10 @@ def _locked(ai_llm: AiLlm, version: int | None) -> AiLlm:
 
 
 def _seal(actor: User, ai_llm: AiLlm, secret: str, key: str) -> Credential:
-    return credentials.create(
-        ai_llm.workspace, outbound.origin(ai_llm.endpoint), secret=secret, key=key, set_by=actor
-    )
+    return credentials.create(ai_llm.workspace, outbound.origin(ai_llm.endpoint), secret=secret, key=key, set_by=actor)
 
 
-def _take_over(
-    actor: User, row: AiLlm, secret: str, key: str, *, remove_key: bool = False, anew: bool = False
-) -> None:
+def _take_over(actor: User, row: AiLlm, secret: str, key: str, *, remove_key: bool = False, anew: bool = False) -> None:
     old = row.credential
     if old is not None and not anew and old.origin == outbound.origin(row.endpoint):
         credentials.overwrite(old, secret=secret, key=key, remove_key=remove_key, set_by=actor)

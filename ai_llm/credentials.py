@@ -75,7 +75,7 @@ def create(
     secret: str,
     key: str,
     set_by: User | None,
-    id: UUID | None = None,  # noqa: A002 - the column's name
+    id: UUID | None = None,
 ) -> Credential:
     """Store a new credential that may go to `origin` (scheme://host:port) only. Both texts are cleaned; "" is no key.
 

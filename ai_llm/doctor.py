@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -36,6 +36,27 @@ class Examination:
     findings: tuple[Finding, ...]
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A usable endpoint: as typed, as it will be stored, and the type it is meant for."""
+
+    text: str
+    normal: str
+    type: str
+
+    @property
+    def host(self) -> str:
+        return addresses.host_of(self.normal)
+
+    @property
+    def path(self) -> str:
+        return addresses.path_of(self.normal)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        return PROVIDERS[self.type].recipe(self.normal)
+
+
 # What people paste after the base: the paths of single calls of OpenAI, Anthropic, Gemini, Bedrock and Ollama.
 CALL_PATHS = re.compile(
     r"/(?:chat/completions|completions|responses|embeddings|messages(?:/count_tokens)?|moderations|rerank"
@@ -45,8 +66,8 @@ CALL_PATHS = re.compile(
 BASES_THAT_END_IN_MODELS = (".services.ai.azure.com", ".inference.ai.azure.com")
 
 
-def examine(endpoint: str, type: str) -> Examination:  # noqa: A002 - the guide's word
-    """Return what becomes of `endpoint` under AI LLM Type `type`. Never raises, never resolves a name."""
+def examine(endpoint: str, type: str) -> Examination:
+    """Return what becomes of `endpoint` under the AI LLM Type `type`. Takes any text, and never resolves a name."""
     text = endpoint.strip()
     for slip in (_missing, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
         finding = slip(text)
@@ -56,8 +77,8 @@ def examine(endpoint: str, type: str) -> Examination:  # noqa: A002 - the guide'
         normal = outbound.check_shape(text.rstrip("/"))
     except ShapeError as error:
         return Examination("", "", (Finding(error.rule, ERROR, error.message, _https(text)),))
-    findings = tuple(_remarks(text, normal, type))
-    return Examination(normal, PROVIDERS[type].address(normal) if type in PROVIDERS else normal, findings)
+    findings = tuple(_remarks(_Case(text, normal, type)))
+    return Examination(normal, PROVIDERS[type].address(normal), findings)
 
 
 def same_destination(old: str, new: str) -> bool:
@@ -78,7 +99,7 @@ def same_destination(old: str, new: str) -> bool:
 
 
 def _drops_version(longer: str, shorter: str) -> bool:
-    return longer != shorter and addresses.without_version(longer) == shorter
+    return longer != shorter == addresses.without_version(longer) == addresses.without_version(shorter)
 
 
 def _missing(text: str) -> Finding | None:
@@ -177,44 +198,29 @@ def _https(text: str) -> str:
         return ""
 
 
-def _remarks(text: str, normal: str, type: str) -> Iterable[Finding]:  # noqa: A002
-    remarks: tuple[Callable[[str, str, str], Finding | None], ...] = (
-        _slash,
-        _plain_http,
-        _local,
-        _foreign_letters,
-        _owner,
-        _path,
-    )
-    return (finding for remark in remarks if (finding := remark(text, normal, type)) is not None)
+def _remarks(case: _Case) -> Iterable[Finding]:
+    remarks = (_slash, _plain_http, _local, _foreign_letters, _owner, _path)
+    return (finding for remark in remarks if (finding := remark(case)) is not None)
 
 
-def _slash(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
-    del type
-    return Finding("trailing_slash", INFO, "The slash at the end is removed.", normal) if text.endswith("/") else None
-
-
-def _plain_http(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
-    del type
-    host = addresses.host_of(normal)
-    if not text.lower().startswith("http://") or not addresses.is_public(host):
+def _slash(case: _Case) -> Finding | None:
+    if not case.text.endswith("/"):
         return None
-    return Finding(
-        "plain_http",
-        WARNING,
-        "With http the secret travels readable. Use https where the server offers it.",
-        _https(normal),
-    )
+    return Finding("trailing_slash", INFO, "The slash at the end is removed.", case.normal)
 
 
-def _local(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
-    del text, type
-    host = addresses.host_of(normal)
-    if host != "localhost" and not _is_loopback(host):
+def _plain_http(case: _Case) -> Finding | None:
+    if not case.normal.startswith("http://") or not addresses.is_public(case.host):
         return None
-    return Finding(
-        "local", INFO, "This is the machine that Flashback runs on; inside a container it is the container itself."
-    )
+    message = "With http the secret travels readable. Use https where the server offers it."
+    return Finding("plain_http", WARNING, message, _https(case.normal))
+
+
+def _local(case: _Case) -> Finding | None:
+    if case.host != "localhost" and not _is_loopback(case.host):
+        return None
+    message = "This is the machine that Flashback runs on; inside a container it is the container itself."
+    return Finding("local", INFO, message)
 
 
 def _is_loopback(host: str) -> bool:
@@ -224,55 +230,45 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _foreign_letters(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
-    del text, type
-    host = addresses.host_of(normal)
-    if "xn--" not in host:
+def _foreign_letters(case: _Case) -> Finding | None:
+    if "xn--" not in case.host:
         return None
-    return Finding(
-        "foreign_letters",
-        WARNING,
-        f"The host has letters outside ASCII. Its technical name is {host}; check that it is the right one.",
+    message = f"The host has letters outside ASCII. Its technical name is {case.host}; check that it is the right one."
+    return Finding("foreign_letters", WARNING, message)
+
+
+def _owner(case: _Case) -> Finding | None:
+    """Say when the host belongs to another type. Its OpenAI form (`openai` in the path) is at home under OPENAI."""
+    compatible = case.type in {Type.OPENAI, Type.OTHER}
+    at_home = "openai" in case.path if compatible else case.recipe is not None
+    others = (
+        (Type.GOOGLE, Type.ANTHROPIC, Type.AWS) if compatible else (Type.OPENAI, Type.GOOGLE, Type.ANTHROPIC, Type.AWS)
     )
-
-
-def _owner(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
-    """Say when the host belongs to another type. Its OpenAI form (a path with `openai` in it) is at home in this one."""
-    del text
-    compatible = type in {Type.OPENAI, Type.OTHER}
-    if (type in PROVIDERS and not compatible and PROVIDERS[type].recipe(normal)) or (
-        compatible and "openai" in addresses.path_of(normal)
-    ):
-        return None
-    others = (Type.GOOGLE, Type.ANTHROPIC, Type.AWS) if compatible else (Type.OPENAI,)
-    owners = ((other, PROVIDERS[other].recipe(normal)) for other in others if other != type)
-    found = next(((other, recipe) for other, recipe in owners if recipe is not None and not recipe.keyless), None)
-    if found is None:
+    recipes = ((other, PROVIDERS[other].recipe(case.normal)) for other in others if other != case.type)
+    found = next(((other, recipe) for other, recipe in recipes if recipe is not None and not recipe.keyless), None)
+    if at_home or found is None:
         return None
     message = f"This is the address of {found[1].name}. Choose the AI LLM Type {found[0].value} for it."
     return Finding("other_type", WARNING, message)
 
 
-def _path(text: str, normal: str, type: str) -> Finding | None:  # noqa: A002
+def _path(case: _Case) -> Finding | None:
     """Say when the path is not the one that the host is known for, or when an unknown host has none."""
-    del text
-    recipe = PROVIDERS[type].recipe(normal) if type in PROVIDERS else None
-    if recipe is not None and recipe.base:
-        return _known_path(normal, recipe)
-    path = addresses.path_of(normal)
-    if recipe is not None or type not in {Type.OPENAI, Type.OTHER} or addresses.has_version(path):
+    if case.recipe is not None and case.recipe.base:
+        return _known_path(case, case.recipe)
+    if case.recipe is not None or case.type not in {Type.OPENAI, Type.OTHER} or addresses.has_version(case.path):
         return None
-    fix = addresses.with_path(normal, f"{path}/v1")
-    if path:
+    fix = addresses.with_path(case.normal, f"{case.path}/v1")
+    if case.path:
         message = "There is no version path such as /v1. Most servers need one."
         return Finding("missing_version", WARNING, message, fix)
     return Finding("missing_version", INFO, "There is no version path; the check adds /v1.", fix)
 
 
-def _known_path(normal: str, recipe: Recipe) -> Finding | None:
-    path, known = addresses.path_of(normal), addresses.path_of(recipe.base)
+def _known_path(case: _Case, recipe: Recipe) -> Finding | None:
+    path, known = case.path, addresses.path_of(recipe.base)
     if path == known or (path and addresses.without_version(path) == known):
         return None
-    fix = addresses.with_path(normal, known)
+    fix = addresses.with_path(case.normal, known)
     code = "missing_version" if path in {"", addresses.without_version(known)} else "unusual_path"
     return Finding(code, WARNING, f"The base of {recipe.name} is {fix}.", fix)

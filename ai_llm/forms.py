@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.core import signing
+from django.http import QueryDict
 
 from ai_llm import configs
 from ai_llm.models import AiLlm
@@ -18,6 +19,14 @@ def refuse(form: forms.Form, invalid: Invalid) -> None:
     """Put the messages of `invalid` beside the fields of `form` that they are about."""
     for field, message in invalid.errors.items():
         form.add_error(field if field in form.fields else None, message)
+
+
+def with_fix(posted: QueryDict) -> QueryDict:
+    """Return what was posted, with the endpoint replaced by the fix that was clicked, if one was."""
+    data = posted.copy()
+    if "fix" in posted:
+        data.setlist("endpoint", [str(posted["fix"])])
+    return data
 
 
 def _secret(label: str, *, required: bool) -> forms.CharField:
@@ -44,11 +53,15 @@ class ConfigurationForm(forms.Form):
     endpoint = forms.CharField(
         label="API Endpoint",
         help_text="The provider's base URL: protocol (https://), host, and the path with /v1 when needed.",
-        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "url", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
+        ),
         error_messages={"required": "Enter the API Endpoint, for example https://api.openai.com/v1."},
     )
 
-    def __init__(self, *arguments: Any, workspace: Workspace, type: str, besides: UUID | None = None, **keywords: Any) -> None:  # noqa: A002
+    def __init__(
+        self, *arguments: Any, workspace: Workspace, type: str, besides: AiLlm | None = None, **keywords: Any
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self.workspace, self.type, self.besides = workspace, type, besides
 
@@ -82,7 +95,8 @@ class NewCredentialsForm(CredentialsForm):
     def __init__(self, *arguments: Any, actor: User, workspace: Workspace, **keywords: Any) -> None:
         self.signed_for = [str(actor.pk), str(workspace.pk)]
         fresh = signing.dumps([str(uuid4()), *self.signed_for], salt=ROW_SALT)
-        super().__init__(*arguments, initial={"row": fresh}, **keywords)
+        super().__init__(*arguments, **keywords)
+        self.initial = {"row": fresh}
 
     def clean_row(self) -> UUID:
         """Return the id, or refuse a form that was made for somebody else or tampered with."""
@@ -91,7 +105,9 @@ class NewCredentialsForm(CredentialsForm):
         except (signing.BadSignature, ValueError):
             signed_for = []
         if signed_for != self.signed_for:
-            raise forms.ValidationError("This form was made for another person or workspace. Start again with Add AI LLM.")
+            raise forms.ValidationError(
+                "This form was made for another person or workspace. Start again with Add AI LLM."
+            )
         return UUID(row)
 
 
@@ -111,7 +127,7 @@ class EditForm(ConfigurationForm):
     def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
         initial = {"name": ai_llm.name, "endpoint": ai_llm.endpoint, "version": ai_llm.version}
         super().__init__(
-            *arguments, workspace=ai_llm.workspace, type=ai_llm.type, besides=ai_llm.pk, initial=initial, **keywords
+            *arguments, workspace=ai_llm.workspace, type=ai_llm.type, besides=ai_llm, initial=initial, **keywords
         )
 
 

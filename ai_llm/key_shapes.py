@@ -65,7 +65,7 @@ VARIABLE = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]{2,}=")
 QUOTES = frozenset("\"'`")
 
 
-def warnings(type: str, endpoint: str, secret: str, key: str) -> list[str]:  # noqa: A002 - the guide's word
+def warnings(type: str, endpoint: str, secret: str, key: str) -> list[str]:
     """Return sentences about what looks wrong with `secret` and `key` here; [] when nothing does."""
     found = [*_slips("API Secret", secret), *_slips("API Key", key)]
     plain, plain_key = _plain(secret), _plain(key)
@@ -133,7 +133,7 @@ def _aws_alone(secret: str) -> list[str]:
     return _of_shape(shape, ("AWS",), "AWS", len(secret)) if secret else []
 
 
-def _shape(type: str, endpoint: str, secret: str) -> list[str]:  # noqa: A002
+def _shape(type: str, endpoint: str, secret: str) -> list[str]:
     provider = PROVIDERS[type]
     recipe = provider.recipe(endpoint)
     if secret.startswith("{"):

@@ -49,7 +49,7 @@ def attention(workspace: Workspace, most: int = 10) -> list[AiLlm]:
 
 
 def starts_checking(row: AiLlm, viewer: User) -> bool:
-    """Whether the page should run the first check by itself: it was made, or its secret replaced, just now by the viewer."""
+    """Whether the page runs the check by itself: the viewer made the row, or replaced its secret, just now."""
     credential = row.credential
     if row.verdict or credential is None or not credential.available:
         return False
@@ -92,7 +92,8 @@ class Query:
 
     def page_of(self, workspace: Workspace) -> Page[AiLlm]:
         """Return one page of the matching rows with what the list shows of each; a page too far is the last one."""
-        rows = AiLlm.objects.of(workspace).select_related("credential", "last_check", "created_by")
+        rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+        rows = rows.select_related("credential", "last_check", "created_by")
         if self.search:
             rows = rows.filter(name_key__contains=names.key(self.search)) | rows.filter(endpoint__icontains=self.search)
         if self.type:

@@ -40,7 +40,7 @@ STATES = {
 
 
 class Credential(models.Model):
-    """One sealed API Secret and an optional sealed API Key, bound to a workspace and to the origin they may be sent to."""
+    """One sealed API Secret and an optional sealed API Key, bound to a workspace and to one origin."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="credentials")
@@ -131,7 +131,9 @@ class AiLlm(models.Model):
         ]
         indexes = [
             models.Index(fields=["workspace", "name_key"], condition=models.Q(deleted_at=None), name="ai_llms_by_name"),
-            models.Index(fields=["workspace", "verdict"], condition=models.Q(deleted_at=None), name="ai_llms_by_verdict"),
+            models.Index(
+                fields=["workspace", "verdict"], condition=models.Q(deleted_at=None), name="ai_llms_by_verdict"
+            ),
         ]
 
     def __str__(self) -> str:

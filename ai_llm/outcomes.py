@@ -50,7 +50,7 @@ def stages(
     `listed` says that models were found. The credential is skipped, not failed, when nothing was said about it.
     """
     found = causes.CAUSES[cause]
-    strip = {name: {"name": name, "state": SKIPPED, "ms": None} for name in STAGES}
+    strip: dict[str, dict[str, Any]] = {name: {"name": name, "state": SKIPPED, "ms": None} for name in STAGES}
     for stage in reported:
         strip[stage.name] = {"name": stage.name, "state": PASSED if stage.passed else FAILED, "ms": _whole(stage.ms)}
     if found.verdict is Verdict.UNDECIDED and found.stage == "http":

@@ -4,10 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
 
 from ai_llm import causes, doctor, outcomes
+from ai_llm.echoes import Echoes
 from ai_llm.models import Verdict
 from ai_llm.outcomes import Result
 from ai_llm.providers import PROVIDERS, Judgement, Provider, Recipe, UnprovableError, addresses, control
@@ -49,13 +51,19 @@ class _Probe:
         total = self.seconds_left()
         return outbound.send(request, secrets=secrets, origins=self.origins, total=total, slot=self.slot)
 
-    def redact(self, text: str) -> str:
+    def stands_in(self, url: str) -> bool:
+        return any(text and (text in url or quote(text, safe="") in url) for text in (self.secret, self.key))
+
+    def excerpt(self, text: str) -> str:
+        """Return provider text that may be shown. What an internal server says stays inside."""
+        if not text or not addresses.is_public(addresses.host_of(self.endpoint)):
+            return ""
         return outbound.redact(text, [value for value in (self.secret, self.key) if value])
 
 
 @sensitive_variables("secret", "key", "probe")
 def run(
-    type: str,  # noqa: A002 - the guide's word
+    type: str,
     endpoint: str,
     secret: str,
     key: str,
@@ -63,10 +71,11 @@ def run(
     slot: str,
     bound_to: str = "",
 ) -> Result:
-    """Check a credential at an endpoint and return what came of it, within 10 seconds. Stores nothing, never raises.
+    """Check a credential at an endpoint and return what came of it, within 10 seconds. Stores nothing.
 
     `slot` names the workspace: two checks of one slot and host run at once, more end as too_many_checks. `bound_to` is
     the origin (scheme://host:port) that a stored secret belongs to; without it the secret was typed for this endpoint.
+    Whatever the other side does, the answer is a Result. Raises RuntimeError inside a database transaction.
     """
     provider = PROVIDERS[type]
     try:
@@ -90,6 +99,8 @@ def _judged(probe: _Probe) -> Judgement:
         requests = probe.provider.describe(probe.endpoint, probe.secret, probe.key)
     except UnprovableError as unprovable:
         return Judgement(unprovable.cause)
+    if any(probe.stands_in(request.url) for request in requests):
+        return Judgement("secret_in_endpoint")
     probe.url = requests[0].url
     try:
         answer = probe.send(requests[0])
@@ -142,30 +153,26 @@ def _with_list(probe: _Probe, proven: Judgement, request: Request) -> Judgement:
     return replace(proven, models=listing.models, facts=facts) if listing.models else proven
 
 
+@sensitive_variables("echoes")
 def _result(probe: _Probe, judgement: Judgement) -> Result:
-    models = [name for name in judgement.models if probe.redact(name) == name]
-    elapsed = round((time.monotonic() - probe.started) * 1000)
-    public = addresses.is_public(addresses.host_of(probe.endpoint))
+    echoes = Echoes((probe.secret, probe.key))
+    models = [name for name in judgement.models if name not in echoes]
+    learned = {name: value for name, value in judgement.facts.items() if str(value) not in echoes}
     return Result(
         verdict=judgement.verdict.value,
         cause=judgement.cause,
-        facts=_facts(probe, judgement),
+        facts=_facts(probe, judgement.cause, learned),
         stages=outcomes.stages(probe.stages, judgement.cause, listed=bool(models), control_ms=probe.control_ms),
         url=probe.url,
         status=probe.status,
-        provider_code=_code(probe, judgement.provider_code),
-        # What an internal server says stays inside: its text may describe what nobody outside should read.
-        excerpt=probe.redact(judgement.excerpt_source) if public else "",
+        provider_code="" if judgement.provider_code in echoes else judgement.provider_code,
+        excerpt=probe.excerpt(judgement.excerpt_source),
         models_found=models,
-        milliseconds=elapsed,
+        milliseconds=round((time.monotonic() - probe.started) * 1000),
     )
 
 
-def _code(probe: _Probe, code: str) -> str:
-    return code if probe.redact(code) == code else ""
-
-
-def _facts(probe: _Probe, judgement: Judgement) -> dict[str, Any]:
+def _facts(probe: _Probe, cause: str, learned: Mapping[str, str | int]) -> dict[str, Any]:
     """Return what the sentence and the action of the cause are filled with: plain values, nothing secret."""
     host = addresses.host_of(probe.endpoint)
     found: dict[str, Any] = {
@@ -176,13 +183,13 @@ def _facts(probe: _Probe, judgement: Judgement) -> dict[str, Any]:
         "url": probe.url,
         "status": probe.status,
         "seconds": _seconds(probe),
-        "link": _link(probe, judgement.cause),
+        "link": _link(probe, cause),
         "container": _container(host),
         "status_page": _status_page(probe),
-        **{name: probe.redact(value) if isinstance(value, str) else value for name, value in judgement.facts.items()},
+        **learned,
     }
     found["wait"] = f"; try again in {found['retry_after']} seconds" if found.get("retry_after") else ""
-    found["fix"] = _fix(probe, judgement.cause, found)
+    found["fix"] = _fix(probe, cause, found)
     return {name: value for name, value in found.items() if value not in ("", None)}
 
 

@@ -38,10 +38,10 @@ def test(
     actor: User,
     workspace: Workspace,
     *,
-    type: str,  # noqa: A002 - the guide's word
+    type: str,
     endpoint: str,
     secret: str,
-    key: str = "",  # noqa: PT028 - a verb, not a test function
+    key: str = "",
 ) -> Result:
     """Run the check with values that are not saved. Stores and records nothing. Blocks for up to 10 seconds.
 
@@ -90,7 +90,7 @@ def _store(actor: User, tested: AiLlm, result: Result) -> Check:
     """Keep the result with the row it is about: only if version and credential are still those that were tested."""
     with transaction.atomic():
         rows = AiLlm.objects.select_for_update(of=("self",)).filter(pk=tested.pk, deleted_at=None)
-        row = rows.filter(version=tested.version, credential_id=tested.credential_id).first()
+        row = rows.filter(version=tested.version, credential=tested.credential).first()
         if row is None:
             raise Conflict("This AI LLM was changed or deleted while the check ran. Validate it again.")
         check = Check.objects.create(ai_llm=row, by=actor, **_columns(result))

@@ -51,7 +51,7 @@ def ai_llms(request: Request) -> HttpResponse:
 
 @require_safe
 @in_workspace
-def ai_llm(request: Request, id: UUID) -> HttpResponse:  # noqa: A002 - the address names it
+def ai_llm(request: Request, id: UUID) -> HttpResponse:
     """The page of one configuration."""
     return render(request, "ai_llm/detail.html", _detail(request, _found(request, id)))
 
@@ -59,13 +59,14 @@ def ai_llm(request: Request, id: UUID) -> HttpResponse:  # noqa: A002 - the addr
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("secret", "key")
 @in_workspace
-def edit(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
+def edit(request: Request, id: UUID) -> HttpResponse:
     """Change name and endpoint; a new destination needs the secret again."""
     row = _found(request, id, Access.WRITE)
-    form = forms.EditForm(_fixed(request), ai_llm=row)
+    data = forms.with_fix(request.POST) if request.method == "POST" else None
+    form = forms.EditForm(data, ai_llm=row)
     if "endpoint" in request.GET:  # a verdict's fix, to be looked at and saved
         form.initial["endpoint"] = request.GET["endpoint"]
-    if form.is_bound and form.is_valid():
+    if form.is_bound and "fix" not in form.data and form.is_valid():
         try:
             configs.update(request.user, row, **form.cleaned_data)
         except Invalid as invalid:
@@ -88,7 +89,7 @@ def edit(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("secret", "key")
 @in_workspace
-def rotate(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
+def rotate(request: Request, id: UUID) -> HttpResponse:
     """Replace the secret."""
     row = _found(request, id, Access.WRITE)
     form = forms.ReplaceSecretForm(request.POST if request.method == "POST" else None)
@@ -105,7 +106,7 @@ def rotate(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
 
 @require_POST
 @in_workspace
-def validate(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
+def validate(request: Request, id: UUID) -> HttpResponse:
     """Run the check and show it: the state card for htmx, else back to the page."""
     row, busy = _found(request, id, Access.WRITE), ""
     try:
@@ -113,7 +114,9 @@ def validate(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
     except validation.Busy as refused:
         busy = refused.message
     if request.htmx:
-        return render(request, "ai_llm/_state.html", {**_detail(request, _found(request, id)), "running": False, "busy": busy})
+        return render(
+            request, "ai_llm/_state.html", {**_detail(request, _found(request, id)), "running": False, "busy": busy}
+        )
     if busy:
         return problem_page(request, 429, busy)
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
@@ -121,7 +124,7 @@ def validate(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
-def delete(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
+def delete(request: Request, id: UUID) -> HttpResponse:
     """Ask for the name, then take the configuration away and purge its credentials."""
     row = _found(request, id, Access.WRITE)
     form = forms.DeleteForm(request.POST if request.method == "POST" else None, ai_llm=row)
@@ -131,21 +134,11 @@ def delete(request: Request, id: UUID) -> HttpResponse:  # noqa: A002
     return _form_page(request, "ai_llm/delete.html", form, {"form": form, "ai_llm": row})
 
 
-def _fixed(request: Request) -> Any:
-    """Return what was posted, with the endpoint replaced when a fix was clicked; None for a GET."""
-    if request.method != "POST":
-        return None
-    data = request.POST.copy()
-    if data.get("fix"):
-        data["endpoint"] = data["fix"]
-    return data
-
-
 def _form_page(request: Request, template: str, form: Any, values: dict[str, Any]) -> HttpResponse:
     return render(request, template, values, status=422 if form.is_bound and form.errors else 200)
 
 
-def _found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:  # noqa: A002
+def _found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:
     rows = AiLlm.objects.visible_to(request.user).filter(workspace=request.workspace)
     row = rows.select_related("workspace", "credential__set_by", "last_check__by", "created_by").filter(pk=id).first()
     if row is None:

@@ -58,8 +58,13 @@ def examine(request: Request) -> HttpResponse:
 
 def _choose_type(request: Request, type_: str) -> HttpResponse:
     tiles = [
-        {"type": provider.type, "label": provider.label, "summary": provider.summary, "url": f"?type={provider.type}"}
-        for provider in providers.PROVIDERS.values()
+        {
+            "type": provider.type,
+            "label": provider.label,
+            "summary": provider.summary,
+            "url": _address(request, {"type": name}),
+        }
+        for name, provider in providers.PROVIDERS.items()
     ]
     unknown = f"There is no AI LLM type “{type_[:40]}”. Choose one of these." if type_ else ""
     values = {"tiles": tiles, "steps": _steps(request, 0, {}), "unknown": unknown}
@@ -72,11 +77,8 @@ def _configuration(request: Request, type_: str, data: QueryDict | None) -> form
 
 
 def _take_configuration(request: Request, type_: str) -> HttpResponse:
-    data = request.POST.copy()
-    if data.get("fix"):
-        data["endpoint"] = data["fix"]
-    form = _configuration(request, type_, data)
-    if data.get("fix") or not form.is_valid():
+    form = _configuration(request, type_, forms.with_fix(request.POST))
+    if "fix" in request.POST or not form.is_valid():
         return _ask_configuration(request, type_, form)
     return see_other(_address(request, {"type": type_, **form.cleaned_data}))
 
@@ -89,7 +91,9 @@ def _ask_configuration(request: Request, type_: str, form: forms.ConfigurationFo
         "examination": doctor.examine(endpoint, type_) if endpoint else None,
         "steps": _steps(request, 1, {"type": type_}),
     }
-    return render(request, "ai_llm/new_configuration.html", values, status=422 if form.is_bound and form.errors else 200)
+    return render(
+        request, "ai_llm/new_configuration.html", values, status=422 if form.is_bound and form.errors else 200
+    )
 
 
 def _credentials(request: Request, data: QueryDict | None = None) -> forms.NewCredentialsForm:

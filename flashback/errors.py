@@ -32,7 +32,7 @@ class Denied(Problem):
 
 
 class Invalid(Problem):
-    """The input cannot be used (422 on a page, 400 in the API). `errors` maps a field to its message; "" is the whole form."""
+    """The input cannot be used (422 on a page, 400 in the API). `errors` maps a field to its message."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         super().__init__(" ".join(errors.values()))

@@ -21,7 +21,9 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
         raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
     hidden = next((c for c in folded if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"}), None)
     if hidden is not None:
-        raise Invalid({field: f"The {label.lower()} holds an invisible character (U+{ord(hidden):04X}). Type it again without it."})
+        raise Invalid(
+            {field: f"The {label.lower()} holds an invisible character (U+{ord(hidden):04X}). Type it again."}
+        )
     marks = max(map(len, _runs_of_marks(folded)), default=0)
     if marks > 3:
         raise Invalid({field: f"The {label.lower()} stacks {marks} accents on one letter; three is the most."})

@@ -44,7 +44,7 @@ class Context:
     origin: str
 
 
-class Unsealable(Exception):  # noqa: N818 - the name says what it is to a reader of an except clause
+class Unsealable(Exception):
     """A sealed value cannot be opened.
 
     `reason` is `undecryptable` (wrong key, damaged, or never sealed), `malformed` (opens, but holds no envelope of

@@ -182,7 +182,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator", "OPTIONS": {"user_attributes": ("email", "name")}},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "workspaces.passwords.MaximumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -251,6 +254,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 LOG_LEVEL = environment.choice("FLASHBACK_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
+DEFAULT_EXCEPTION_REPORTER = "flashback.redaction.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "flashback.redaction.ReporterFilter"
 LOGGING = {
     "version": 1,

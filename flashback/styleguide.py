@@ -53,7 +53,7 @@ class SampleForm(forms.Form):
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show every component; `?frame=console` draws the frame as for a person who is signed in."""
     sample = {"name": "", "endpoint": "htps://api.openai.com", "secret": "never shown", "type": "OPENAI"}
-    values = {"form": SampleForm(), "refused": SampleForm(sample), **_samples()}
+    values = {"form": SampleForm(), "refused": SampleForm(sample, auto_id="refused_%s"), **_samples()}
     values["refused"].add_error(
         "endpoint", "Start the API Endpoint with https://, for example https://api.openai.com/v1."
     )

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
 
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 
@@ -66,7 +67,7 @@ class SecurityHeadersMiddleware:
 
 
 class HtmxPagesMiddleware:
-    """Manners towards htmx: one address serves page and fragment, and a redirect out of the console leaves the fragment.
+    """Manners towards htmx: one address serves page and fragment, and a redirect to the sign-in leaves the page.
 
     A redirect to the sign-in page becomes 401 with HX-Redirect, so that it never lands inside a page; it comes back to
     the page the person was looking at, not to the address of the fragment.
@@ -139,13 +140,15 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token is missing or old."""
-    return problem_page(request, 403, "This page was open for too long or came from another site. Go back, reload, and send it again.")
+    return problem_page(
+        request, 403, "This page was open for too long or came from another site. Go back, reload, and send it again."
+    )
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:
     """Return `layout`: the whole page, or the fragment for an htmx request that is not a history restore."""
-    htmx = getattr(request, "htmx", None)
-    fragment = bool(htmx) and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    fragment = htmx is not None and bool(htmx) and not htmx.history_restore_request
     return {"layout": "fragment.html" if fragment else "base.html"}
 
 

@@ -1,4 +1,4 @@
-"""Plain builders with keyword defaults. They go through the verbs where a verb exists, so that rows are as real ones."""
+"""Plain builders with keyword defaults. They call the verb where one exists, so that rows are as real ones."""
 
 from itertools import count
 from typing import Any

@@ -1,4 +1,4 @@
-"""People that every test may ask for by name, and the walls around a test: fast hashing, no mail, no stranger's network."""
+"""People that every test may ask for by name, and the walls around a test."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what this machine cannot run, and say how to enable it. With FLASHBACK_REQUIRE_ALL=1 that is an error."""
+    """Leave out what this machine cannot run, and say how to enable it; FLASHBACK_REQUIRE_ALL=1 makes it an error."""
     on_postgres = django_settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     reasons = {
         "browser": "" if CHROMIUM else "no Chromium here; install the package chromium to run the browser tests",
@@ -43,7 +43,7 @@ def walls(settings: object) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class People:
-    """An organization with one workspace, the kinds of people there are, and a stranger of another organization."""
+    """An organization with one workspace, the kinds of people there are, and a stranger elsewhere."""
 
     organization: Organization
     workspace: Workspace
@@ -59,7 +59,7 @@ class People:
 
 @pytest.fixture
 def people(db: None) -> People:
-    """Owner, admin, writer and reader of one workspace; outsider (same organization, no membership); stranger; staff."""
+    """Owner, admin, writer, reader of one workspace; outsider (same organization), stranger, staff."""
     acme, other = build.organization("Acme"), build.organization("Other")
     main, foreign = build.workspace(acme, "Main"), build.workspace(other, "Foreign")
     return People(

@@ -1,4 +1,4 @@
-"""Starts the real Flashback as a child process, as `make run` does, with its own data folder and the sandbox provider beside it."""
+"""Starts the real Flashback as a child process, as `make run` does, with its own data folder."""
 
 import os
 import re
@@ -63,7 +63,9 @@ def answers(url: str) -> bool:
 def running(folder: Path, **extra: str) -> Iterator[Console]:
     """Run `manage.py up` in `folder` until the block ends."""
     port = free_port()
-    passed = {k: v for k, v in os.environ.items() if not k.startswith(("FLASHBACK_", "DATABASE_URL", "DJANGO_", "PYTEST"))}
+    passed = {
+        k: v for k, v in os.environ.items() if not k.startswith(("FLASHBACK_", "DATABASE_URL", "DJANGO_", "PYTEST"))
+    }
     environment = {
         **passed,
         "PORT": str(port),

@@ -63,7 +63,10 @@ TABLE = {
     ],
     "ai_llm_examine": [writes("POST", "/w/{slug}/ai/llm/new/examine", 422)],
     "ai_llm": [reads("GET", "/w/{slug}/ai/llm/{id}")],
-    "ai_llm_edit": [writes("GET", "/w/{slug}/ai/llm/{id}/edit", 200), writes("POST", "/w/{slug}/ai/llm/{id}/edit", 422)],
+    "ai_llm_edit": [
+        writes("GET", "/w/{slug}/ai/llm/{id}/edit", 200),
+        writes("POST", "/w/{slug}/ai/llm/{id}/edit", 422),
+    ],
     "ai_llm_rotate": [
         writes("GET", "/w/{slug}/ai/llm/{id}/rotate", 200),
         writes("POST", "/w/{slug}/ai/llm/{id}/rotate", 422),
@@ -132,7 +135,9 @@ def test_foreign_and_never_existed_read_the_same(people: People, signed_in: Call
     ]
     assert [answer.status_code for answer in answers] == [404, 404]
     pages = [re.sub(r'(csrfmiddlewaretoken" value|X-CSRFToken&quot;: ?)\S+', "", a.content.decode()) for a in answers]
-    assert re.findall(r"<main.*</main>", pages[0], re.DOTALL) == re.findall(r"<main.*</main>", pages[1], re.DOTALL) != []
+    assert (
+        re.findall(r"<main.*</main>", pages[0], re.DOTALL) == re.findall(r"<main.*</main>", pages[1], re.DOTALL) != []
+    )
 
 
 def test_a_row_is_only_found_under_its_own_workspace(people: People, signed_in: Callable[[User], Client]) -> None:

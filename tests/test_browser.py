@@ -94,7 +94,10 @@ def page(browser: Browser, console: Console, signed_in: StorageState, scripts: b
     context = open_context(browser, console, scripts=scripts, storage_state=signed_in)
     opened = context.new_page()
     complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None)
+    opened.on(
+        "console",
+        lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+    )
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     opened.goto("/")
     yield opened
@@ -111,7 +114,7 @@ def fresh_name() -> str:
 
 
 def choose_openai(page: Page) -> None:
-    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
     page.get_by_role("link", name="Add AI LLM").first.click()
     page.get_by_role("link", name=re.compile("^OpenAI")).click()
     expect(page.get_by_label("Configuration Name")).to_be_visible()
@@ -164,7 +167,7 @@ def test_the_whole_walk_from_wrong_secret_to_deletion(page: Page, sandbox: Sandb
 def test_both_entry_points_of_the_guide_lead_to_the_types(page: Page, scripts: bool) -> None:
     page.get_by_role("link", name="Add AI LLM").first.click()
     expect(page.get_by_role("link", name=re.compile("^Anthropic Cloud"))).to_be_visible()
-    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
     page.get_by_role("link", name="Add AI LLM").first.click()
     expect(page.get_by_role("link", name=re.compile("^Other"))).to_be_visible()
 
@@ -217,7 +220,7 @@ def test_a_double_click_makes_one_row(page: Page, sandbox: Sandbox) -> None:
     secret_of(page).fill(SECRET)
     page.get_by_role("button", name="Create configuration").dblclick()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
-    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
     expect(page.get_by_role("link", name=name, exact=True)).to_have_count(1)
 
 
@@ -256,7 +259,7 @@ def test_test_connection_saves_nothing_and_leaves_the_typed_secret(page: Page, s
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator("#test-result .badge").first).to_have_text(re.compile("Accepted"))
     expect(secret_of(page)).to_have_value(SECRET)
-    page.get_by_role("navigation").get_by_role("link", name="AI LLM").click()
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
     expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)
 
 

@@ -13,16 +13,17 @@ from axe_core_python.sync_playwright import Axe
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import Context, Template
 from django.template.loader import get_template, render_to_string
 from django.test import Client, RequestFactory
+from django.test.testcases import LiveServerThread
 from django.urls import path
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
-from pytest_django.live_server_helper import LiveServer
 
 from ai_llm.templatetags import ui
 from flashback.styleguide import SampleForm, styleguide
@@ -36,7 +37,7 @@ CANARY = "sk-canary-0123456789"
 
 
 @login_not_required
-def answer(request: HttpRequest, status: int) -> HttpResponse:
+def answer(request: HttpRequest, status: int, slug: str = "") -> HttpResponse:
     if status == 200:
         return render(request, "problem.html", {"status": 409, "message": "A page of the console."})
     if status == 500:
@@ -55,6 +56,7 @@ urlpatterns = [
     path("w/<slug:slug>/ai", answer, {"status": 200}, name="overview"),
     path("w/<slug:slug>/ai/llm", answer, {"status": 200}, name="ai_llms"),
     path("notice", notice),
+    path("sign-in", answer, {"status": 200}, name="account_login"),
     path("status/<int:status>", answer),
 ]
 pytestmark = pytest.mark.urls(__name__)
@@ -115,10 +117,9 @@ TEXTS += [("bad", "surface"), ("bad", "raised"), ("page", "text")]
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-@pytest.mark.parametrize(("text", "ground"), TEXTS)
-def test_text_has_a_contrast_of_at_least_4_5(theme: int, text: str, ground: str) -> None:
+def test_text_has_a_contrast_of_at_least_4_5(theme: int) -> None:
     colours = palette(theme)
-    assert contrast(colours[text], colours[ground]) >= 4.5
+    assert [(text, ground) for text, ground in TEXTS if contrast(colours[text], colours[ground]) < 4.5] == []
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
@@ -137,18 +138,19 @@ def test_stylesheet_and_script_stay_small() -> None:
     assert len((ROOT / "static/js/theme.js").read_text().splitlines()) < 20
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
-def test_a_template_has_no_inline_script_or_style_and_at_most_120_lines(template: Path) -> None:
-    source = template.read_text()
-    assert re.findall(r"<style|<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=|javascript:|hx-on|hx-vals=.js:", source) == []
-    assert len(source.splitlines()) <= 120
-    get_template(str(template.relative_to(ROOT / "templates")))
+def test_no_template_has_an_inline_script_or_style_or_more_than_120_lines() -> None:
+    inline = re.compile(r"<style|<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=|javascript:|hx-on|hx-vals=.js:")
+    found = [(path.name, inline.findall(path.read_text())) for path in TEMPLATES if inline.search(path.read_text())]
+    long = [path.name for path in TEMPLATES if len(path.read_text().splitlines()) > 120]
+    assert (found, long) == ([], [])
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
-def test_every_icon_that_a_template_names_exists(template: Path) -> None:
-    for name in re.findall(r'{%\s*(?:icon|lucide)\s+"([^"]+)"|icon_name="([^"]+)"', template.read_text()):
-        assert ui.icon("".join(name)).startswith("<svg")
+def test_every_template_can_be_read_and_every_icon_it_names_exists() -> None:
+    assert TEMPLATES
+    for template in TEMPLATES:
+        get_template(str(template.relative_to(ROOT / "templates")))
+        for name in re.findall(r'{%\s*(?:icon|lucide)\s+"([^"]+)"|icon_name="([^"]+)"', template.read_text()):
+            assert ui.icon("".join(name)).startswith("<svg")
 
 
 def test_every_state_stage_and_problem_has_an_icon() -> None:
@@ -234,7 +236,7 @@ def test_a_fragment_has_title_main_block_messages_and_both_menus(client: Client)
     elements = Elements(fragment)
     swapped = [attrs["id"] for _, attrs in elements.all if "hx-swap-oob" in attrs]
     assert elements.all[0][0] == "title"
-    assert swapped == ["messages", "switcher", "menu", "menu-small"]
+    assert [name for name in swapped if name] == ["messages", "switcher", "menu", "menu-small"]
     assert "&lt;b&gt;Saved&lt;/b&gt; it." in fragment
     assert "<body" not in fragment
 
@@ -430,9 +432,19 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The pages of this module over a real socket. They need no database, so the thread gets none."""
+    thread = LiveServerThread("127.0.0.1", StaticFilesHandler)
+    thread.start()
+    thread.is_ready.wait()
+    yield f"http://127.0.0.1:{thread.port}"
+    thread.terminate()
+
+
 @pytest.fixture
-def guide(live_server: LiveServer) -> str:
-    return f"{live_server.url}/styleguide?frame=console"
+def guide(server: str) -> str:
+    return f"{server}/styleguide?frame=console"
 
 
 def open_page(browser: Browser, url: str, **options: Any) -> Page:

@@ -145,7 +145,7 @@ GOOD = [
         "http://llm.example.com:8080/v1",
         "http://llm.example.com:8080/v1",
         "http://llm.example.com:8080/v1/models",
-        {"plain_http": ""},
+        {"plain_http": "https://llm.example.com:8080/v1"},
     ),
     (
         "OTHER",
@@ -153,13 +153,6 @@ GOOD = [
         "https://xn--bcher-kva.example/v1",
         "https://xn--bcher-kva.example/v1/models",
         {"foreign_letters": ""},
-    ),
-    (
-        "OTHER",
-        "https://res.services.ai.azure.com/models",
-        "https://res.services.ai.azure.com/models",
-        "https://res.services.ai.azure.com/models/models",
-        {"missing_version": "https://res.services.ai.azure.com/models/v1"},
     ),
     (
         "GOOGLE",

@@ -83,5 +83,7 @@ def test_no_drawer_for_anything() -> None:
 
 
 def test_only_the_guard_imports_requests() -> None:
-    users = {path.relative_to(ROOT).as_posix() for path in FILES for n in imported(path) if n.split(".")[0] == "requests"}
+    users = {
+        path.relative_to(ROOT).as_posix() for path in FILES for n in imported(path) if n.split(".")[0] == "requests"
+    }
     assert users == {"flashback/outbound.py"}

@@ -89,7 +89,10 @@ def test_production_refuses(tmp_path, changes, line):
         ({"CACHE_URL": "nonsense"}, "CACHE_URL cannot be read;"),
         ({"EMAIL_URL": "nonsense"}, "EMAIL_URL cannot be read;"),
         ({"FLASHBACK_TRUSTED_PROXIES": "proxy"}, "FLASHBACK_TRUSTED_PROXIES has 'proxy'; write addresses such as"),
-        ({"FLASHBACK_TRUSTED_PROXIES": "10.0.0.5/8"}, "FLASHBACK_TRUSTED_PROXIES has '10.0.0.5/8'; write addresses such as"),
+        (
+            {"FLASHBACK_TRUSTED_PROXIES": "10.0.0.5/8"},
+            "FLASHBACK_TRUSTED_PROXIES has '10.0.0.5/8'; write addresses such as",
+        ),
         ({"FLASHBACK_TRUSTED_PROXIES": "0.0.0.0/0"}, "FLASHBACK_TRUSTED_PROXIES has '0.0.0.0/0', which is everybody."),
     ],
 )

@@ -168,9 +168,8 @@ def test_stalled_uploads_do_not_stop_a_page(server):
 
 def test_an_upload_over_the_limit_is_413_and_the_server_is_well(server):
     with server.connect() as client:
-        client.sendall(
-            b"POST /account/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 300000\r\n\r\n" + b"a" * 300_000
-        )
+        head = b"POST /account/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 300000\r\n\r\n"
+        client.sendall(head + b"a" * 300_000)
         assert client.recv(20).startswith(b"HTTP/1.1 413 ")
     assert server.get("/account/login")[0] == 200
 

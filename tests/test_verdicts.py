@@ -62,10 +62,15 @@ TABLE: list[tuple[str, str, Answer, str]] = [
     ("OPENAI", OPENAI, answer(200, b"3"), "unexpected_form"),
     ("OPENAI", OPENAI, answer(200, b'"list"'), "unexpected_form"),
     ("OPENAI", OPENAI, answer(200, b"[" * 100_000), "unexpected_form"),
-    ("OPENAI", OPENAI, answer(200, b'{"data":' + b"[" * 25 + b"]" * 25 + b"}"), "unexpected_form"),
-    ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": NaN}]}'), "unexpected_form"),
-    ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": Infinity}]}'), "unexpected_form"),
-    ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": "a"}], "data": []}'), "unexpected_form"),
+    (
+        "OPENAI",
+        OPENAI,
+        answer(200, b'{"data": [{"id": "a"}], "more": ' + b"[" * 25 + b"]" * 25 + b"}"),
+        "unexpected_form",
+    ),
+    ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": "a", "rank": NaN}]}'), "unexpected_form"),
+    ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": "a", "rank": -Infinity}]}'), "unexpected_form"),
+    ("OPENAI", OPENAI, answer(200, b'{"data": [], "data": [{"id": "a"}]}'), "unexpected_form"),
     ("OPENAI", OPENAI, answer(200, json.dumps(LIST).encode("utf-16")), "unexpected_form"),
     ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": "\xff\xfe"}]}'), "unexpected_form"),
     ("OPENAI", OPENAI, answer(200, b'{"data": [{"id": "a"}]'), "unexpected_form"),
@@ -395,8 +400,8 @@ def test_a_result_reads_as_plain_text_for_a_ticket() -> None:
     )
     assert outcomes.present(result)["text"] == (
         "Rejected: The secret is not accepted\n"
-        "OpenAI does not accept this secret. Check that it is whole (beginning, end, no blanks), from the right account, "
-        "and meant for api.openai.com; otherwise make a new one.\n"
+        "OpenAI does not accept this secret. Check that it is whole (beginning, end, no blanks), from the right "
+        "account, and meant for api.openai.com; otherwise make a new one.\n"
         "\n"
         "Address: passed in 1 ms\nAllowed: skipped\nName: skipped\nConnection: skipped\nTLS: skipped\nHTTP: skipped\n"
         "Credential: failed\nModels: skipped\n"
@@ -408,3 +413,8 @@ def test_a_result_reads_as_plain_text_for_a_ticket() -> None:
 
 def test_a_cause_of_another_version_can_still_be_shown() -> None:
     assert outcomes.present(outcomes.Result("undecided", "gone_in_this_version"))["verdict_label"] == "Not decided"
+
+
+@pytest.mark.parametrize(("depth", "readable"), [(20, True), (21, False)])
+def test_a_body_may_be_20_deep(depth: int, readable: bool) -> None:
+    assert (answers.read(b"[" * depth + b"]" * depth) is not answers.UNREADABLE) is readable

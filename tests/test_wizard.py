@@ -78,7 +78,11 @@ def test_the_endpoint_is_prefilled_for_each_type(type_: str, endpoint: str, clie
 
 def test_right_answers_travel_in_the_address_and_the_secret_does_not(client: Client, new: str) -> None:
     address, row = third_step(client, new)
-    assert parse_qs(urlsplit(address).query) == {"type": ["OPENAI"], "name": [CONFIGURATION["name"]], "endpoint": [ENDPOINT]}
+    assert parse_qs(urlsplit(address).query) == {
+        "type": ["OPENAI"],
+        "name": [CONFIGURATION["name"]],
+        "endpoint": [ENDPOINT],
+    }
     answer = client.post(address, {"row": row, "secret": build.SECRET, "action": "create"})
     found = AiLlm.objects.get()
     assert (answer.status_code, answer["Location"]) == (303, new.removesuffix("new") + str(found.pk))
@@ -258,7 +262,9 @@ def test_an_expired_login_never_lands_inside_a_page(client: Client, new: str) ->
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{new}?type=OPENAI"}
     answer = client.get(new, headers=headers)
     assert answer.status_code == 401
-    assert answer["HX-Redirect"] == "/account/login?next=%2Fw%2F" + new.split("/")[2] + "%2Fai%2Fllm%2Fnew%3Ftype%3DOPENAI"
+    assert (
+        answer["HX-Redirect"] == "/account/login?next=%2Fw%2F" + new.split("/")[2] + "%2Fai%2Fllm%2Fnew%3Ftype%3DOPENAI"
+    )
     assert answer.content == b""
 
 

@@ -1,4 +1,4 @@
-"""Every permission rule there is. Querysets (`visible_to`) answer what exists for a person; `require` answers what they may do."""
+"""Every permission rule there is: `visible_to` of a queryset answers what exists, `require` what one may do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Access(IntEnum):
 
 
 def of(actor: User, workspace: Workspace) -> Access | None:
-    """Return what `actor` may do in `workspace`, or None when it does not exist for them. Reads the database, never a cache."""
+    """Return what `actor` may do in `workspace`, None when it does not exist for them. Never cached."""
     if not actor.is_active or actor.organization_id is None or actor.organization_id != workspace.organization_id:
         return None
     if actor.organization_role >= OrganizationRole.ADMINISTRATOR:

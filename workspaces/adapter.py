@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 APP = "allauth.account"
 FAILED, FAILED_ANYWHERE = "login_failed", "login_failed_anywhere"
-# Signing in and out shows by itself, and a message would open a session for somebody who has just left.
+# Signing in and out shows by itself.
 SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
 
 
@@ -84,8 +84,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *arguments: Any, **keywords: Any
     ) -> None:
-        """Show a message on the next page, unless the page itself says as much."""
-        if message_template not in SILENT:
+        """Show a message on the next page, unless that says as much; without a person it would open a session."""
+        if message_template not in SILENT and request.user.is_authenticated:
             super().add_message(request, level, message_template, *arguments, **keywords)
 
     def set_password(self, user: User, password: str) -> None:

@@ -52,7 +52,8 @@ def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
 def home(request: Request) -> HttpResponse:
     """Lead to the last workspace used, or the first one there is; without any, say who can help."""
     visible = Workspace.objects.visible_to(request.user).order_by("name_key")
-    found = visible.filter(pk=request.user.last_workspace_id).first() or visible.first()
+    last = request.user.last_workspace_id
+    found = (visible.filter(pk=last).first() if last else None) or visible.first()
     if found is None:
         return render(request, "workspaces/none.html")
     return HttpResponseRedirect(reverse("overview", args=[found.slug]))

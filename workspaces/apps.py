@@ -20,6 +20,7 @@ class WorkspacesConfig(AppConfig):
     """People, organizations, workspaces and the audit log."""
 
     name = "workspaces"
+    verbose_name = "People and workspaces"
 
     def ready(self) -> None:
         """Connect what follows a migration and a sign-in."""

@@ -17,16 +17,16 @@ def record(
     organization: Organization | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Write one line: who did `action` ("ai_llm.created") to `subject`. `details` holds plain values only, never a secret.
+    """Write one line: who did `action` ("ai_llm.created") to `subject`. `details` holds plain values, never a secret.
 
     The organization is taken from the workspace, then from the actor; `actor` None means a command of the operator.
     """
     if workspace is not None:
-        organization_id = workspace.organization_id
-    else:
-        organization_id = organization.pk if organization else getattr(actor, "organization_id", None)
+        organization = workspace.organization
+    elif organization is None and actor is not None:
+        organization = actor.organization
     return Event.objects.create(
-        organization_id=organization_id,
+        organization_id=organization.pk if organization else None,
         workspace_id=workspace.pk if workspace else None,
         workspace_label=workspace.name if workspace else "",
         actor_id=actor.pk if actor else None,

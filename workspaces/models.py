@@ -50,11 +50,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
     organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True, related_name="people")
-    organization_role = models.PositiveSmallIntegerField(choices=OrganizationRole.choices, default=OrganizationRole.USER)
+    organization_role = models.PositiveSmallIntegerField(
+        choices=OrganizationRole.choices, default=OrganizationRole.USER
+    )
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin site.")
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_workspace = models.ForeignKey("Workspace", models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
+    last_workspace = models.ForeignKey(
+        "Workspace", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 

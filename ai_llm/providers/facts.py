@@ -13,9 +13,10 @@ class Recipe:
     """A host that speaks a known dialect with facts of its own: one row.
 
     `hosts` are exact names, `name:port`, or suffixes that begin with a dot. `base` is the one right endpoint, "" when
-    it depends on the account; then a bare host gets `path`. `checks_keys` says that the list (or `proof`) is known to refuse a wrong key, so that no
-    control probe is needed. `keyless` marks servers that usually run without keys. `proof` is an address that proves
-    the key where the list is public; it is a constant, so the secret may go there. `header` carries the secret.
+    it depends on the account; then a bare host gets `path`. `checks_keys` says that the list (or `proof`) is known to
+    refuse a wrong key, so that no control probe is needed. `keyless` marks servers that usually run without keys.
+    `proof` is an address that proves the key where the list is public; it is a constant, so the secret may go there.
+    `header` carries the secret. `confirmed` is False where nobody has documented the behaviour in public.
     """
 
     name: str

@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._serve
         raise AttributeError(name)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (named so by the base class)
+    def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: the server's `answered` hears of each request, without anything secret."""
 
     def _serve(self) -> None:

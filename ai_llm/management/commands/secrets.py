@@ -17,6 +17,7 @@ class Command(BaseCommand):
     """Look after sealed secrets. Prints ids and counts, never a secret."""
 
     help = "Check sealed secrets, move them to the first key, or make a key. Prints ids and counts only."
+    requires_system_checks: list[str] = []  # it must work when something else does not
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the three actions."""

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
+from django.db.backends.utils import CursorWrapper
 
 from flashback import health, keyring, mounts, serving
 from workspaces import setup
+
+MIGRATION_LOCK = 0x666C6173  # a number of our own among the advisory locks of one database
 
 
 class Command(BaseCommand):
@@ -39,7 +43,8 @@ class Command(BaseCommand):
             refuse_lost_keys()
             self.greet()
             serving.serve("flashback.asgi:application", listener, workers=settings.WORKERS)
-        self.stdout.write("Flashback has stopped.")
+        # A terminal shows ^C without a line break.
+        self.stdout.write(f"{chr(10) if self.stdout.isatty() else ''}Flashback has stopped.")
 
     def collect_static(self) -> None:
         """Copy, hash and compress the static files, unless their sources are those of the last time."""
@@ -104,10 +109,32 @@ def migrate() -> None:
     """Bring the tables up to date. Nothing is written when they are."""
     try:
         if health.unapplied():
-            call_command("migrate", interactive=False, verbosity=0)
+            with one_machine():
+                call_command("migrate", interactive=False, verbosity=0)
     except DatabaseError as fault:
         first_line = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         raise ImproperlyConfigured(f"The database cannot be used: {first_line}") from None
+
+
+@contextmanager
+def one_machine() -> Iterator[None]:
+    """Wait until no other machine changes the same PostgreSQL; SQLite has the lock in the data folder."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        # Asked again and again, because a statement that waits would run into statement_timeout.
+        while not _first_of(cursor, "SELECT pg_try_advisory_lock(%s)"):
+            time.sleep(0.2)
+        try:
+            yield
+        finally:
+            _first_of(cursor, "SELECT pg_advisory_unlock(%s)")
+
+
+def _first_of(cursor: CursorWrapper, statement: str) -> Any:
+    cursor.execute(statement, [MIGRATION_LOCK])
+    return cursor.fetchone()[0]
 
 
 def refuse_lost_keys() -> None:
