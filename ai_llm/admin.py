@@ -18,7 +18,6 @@ class AiLlmAdmin(ReadOnly):
     ]  # fmt: skip
     readonly_fields = ["secret"]
     list_display = ["name", "type", "endpoint", "workspace", "verdict", "secret", "changed_at", "deleted_at"]
-    list_select_related = ["workspace", "credential"]
     list_filter = ["type", "verdict", ("deleted_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "endpoint", "workspace__name"]
     date_hierarchy = "created_at"
@@ -26,7 +25,8 @@ class AiLlmAdmin(ReadOnly):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AiLlm]:
         """Return the rows without the sealed columns, which no page here needs."""
-        return super().get_queryset(request).defer("credential__secret", "credential__key")
+        rows = super().get_queryset(request).select_related("workspace", "credential")
+        return rows.defer("credential__secret", "credential__key")
 
     @admin.display(description="API Secret")
     def secret(self, row: AiLlm) -> str:

@@ -217,12 +217,6 @@ class SealedField(package.EncryptedTextField):  # type: ignore[misc]  # the pack
             raise TypeError(f"{self.binding} is written by saving a row, never by a query.")
         return value.token
 
-    def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:  # noqa: ARG002 - Django's signature
-        """Refuse expressions, which Django would pass by `get_db_prep_save`."""
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{self.binding} is written by saving a row, never by an expression.")
-        return "%s"
-
     def get_prep_value(self, value: Any) -> NoReturn:  # noqa: ARG002 - Django's signature
         raise FieldError("A sealed field cannot be searched for.")
 

@@ -268,6 +268,7 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "propagate": False},
         # Bodies, paths and statements with values in them never reach a log, whatever the level.
         "django.db.backends": {"level": "WARNING"},
+        "django.template": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
         "requests": {"level": "WARNING"},
         "uvicorn.access": {"level": "WARNING"},

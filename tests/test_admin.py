@@ -189,6 +189,16 @@ def test_an_ai_llm_shows_that_there_is_a_secret_and_no_more_than_its_hint(
     assert CANARY not in page
 
 
+def test_the_sealed_columns_are_not_even_read(people: People, signed_in: Callable[[User], Client]) -> None:
+    row, client = configuration(people), signed_in(people.staff)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(index_of(AiLlm))
+        client.get(page_of(row))
+    asked = [query["sql"] for query in queries if Credential._meta.db_table in query["sql"]]
+    assert len(asked) == 2
+    assert not any('."secret"' in sql or '."key"' in sql for sql in asked)
+
+
 @pytest.mark.parametrize(
     ("model", "query"),
     [

@@ -257,7 +257,7 @@ def test_test_connection_saves_nothing_and_leaves_the_typed_secret(page: Page, s
     configure(page, name, sandbox.url("/openai/v1"))
     secret_of(page).fill(SECRET)
     page.get_by_role("button", name="Test connection").click()
-    expect(page.locator("#test-result .badge").first).to_have_text(re.compile("Accepted"))
+    expect(page.locator("#tested .badge").first).to_have_text(re.compile("Accepted"))
     expect(secret_of(page)).to_have_value(SECRET)
     page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
     expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)

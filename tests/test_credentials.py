@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from encrypted_model_fields import fields as package
 
 from ai_llm import configs, credentials
@@ -13,6 +14,7 @@ from flashback.errors import Invalid
 
 ORIGIN = "https://api.openai.com:443"
 SECRET = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
+SECRET_EMPTIED = '"secret" = NULL'
 OTHER = "sk-other-Ad5Bq8Cw1Dn4Eb7Fm0Gd3Hs6Jf9Kc2L"
 
 
@@ -193,7 +195,10 @@ def test_purging_takes_row_and_tokens_and_empties_pointers(people):
 
     ai_llm = build.ai_llm(people.writer, people.workspace)
     token = ai_llm.credential.secret._token
-    credentials.purge(ai_llm.credential)
+    with CaptureQueriesContext(connection) as queries:
+        credentials.purge(ai_llm.credential)
+    emptied, deleted = (next(n for n, q in enumerate(queries) if word in q["sql"]) for word in (SECRET_EMPTIED, "DELETE"))
+    assert emptied < deleted
     ai_llm.refresh_from_db()
     assert ai_llm.credential is None
     assert Credential.objects.count() == 0

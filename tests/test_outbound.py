@@ -249,6 +249,21 @@ def test_a_public_name_needs_no_entry(monkeypatch, names, packets):
     assert packets == [(HOST, server.port)]
 
 
+def test_plain_http_and_other_ports_go_to_listed_addresses_only(settings, names, packets):
+    settings.OUTBOUND_ALLOW = ["10.20.0.0/16:8000", "10.20.0.0/16:443"]
+    names("public.example", ["1.1.1.1"])
+    names("half.example", ["10.20.0.1", "1.1.1.1"])
+    names("redis", ["1.1.1.1"])
+    for url in (
+        "http://public.example:8000/",
+        "https://public.example:8000/",
+        "http://half.example:8000/",
+        "https://redis/",
+    ):
+        assert failure(url).fault is Fault.NOT_ALLOWED
+    assert packets == []
+
+
 def test_an_ipv6_only_name_works(settings, names):
     with serving(saying(OK), host="::1") as server:
         settings.OUTBOUND_ALLOW = [f"six.example:{server.port}", f"[::1]:{server.port}"]

@@ -215,6 +215,15 @@ def test_any_text_at_all_is_stored_or_refused(text: str):
             assert check_shape(check_shape(url)) == check_shape(url)
 
 
+@pytest.mark.parametrize(
+    "other", ["https://evil.example/v1", "http://a.example/v1", "https://a.example:8443/v1", "https://u@a.example"]
+)
+def test_a_reader_that_goes_elsewhere_makes_an_endpoint_ambiguous(monkeypatch, other: str):
+    monkeypatch.setattr("flashback.endpoints.parse_url", lambda _: parse_url(other))
+    assert rule("https://a.example/v1") == "ambiguous"
+    assert rule("https://ä.example/v1") == "ambiguous"
+
+
 def test_plain_http_and_other_ports_are_for_listed_targets(settings):
     settings.OUTBOUND_ALLOW = ["localhost:11434", "10.20.0.0/16:8000", "8.8.8.8:80"]
     assert check_shape("http://localhost:11434/v1") == "http://localhost:11434/v1"

@@ -114,6 +114,17 @@ def test_a_link_works_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Client().get(link).status_code == 404
 
 
+def test_a_form_that_was_open_while_somebody_else_became_the_owner_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = path()
+    organizations.found(**GIVEN)
+    monkeypatch.setattr(setup, "is_open", lambda: True)
+    response = Client().post(link, {**GIVEN, "email": "eve@example.com", "organization": "Eve"})
+    assert response.status_code == 410
+    assert counts() == (1, 1, 1)
+
+
 def test_a_token_signed_for_something_else_does_nothing() -> None:
     assert not setup.accepts(signing.dumps("owner", salt="another purpose"))
     assert not setup.accepts(signing.dumps("another purpose", salt=setup.SALT))

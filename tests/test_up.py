@@ -1,6 +1,8 @@
 """`manage.py up`, from outside: the first start, the second, what is refused, and how it ends."""
 
 import contextlib
+import fcntl
+import json
 import re
 import shutil
 import signal
@@ -24,12 +26,19 @@ def mode(path):
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """The data folder of one real first start, and what that start printed."""
-    data = tmp_path_factory.mktemp("first") / "var"
-    with up(data) as child:
-        ended = child.end(signal.SIGINT)
-    return data, child.port, ended
+def first(tmp_path_factory, worker_id):
+    """The data folder of one real first start, its port, and how it ended; made once for all test processes."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+    data, told = root / "first" / "var", root / "first.json"
+    with (root / "first.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.exists():
+            (root / "first").mkdir()
+            with up(data) as child:
+                told.write_text(json.dumps([child.port, child.end(signal.SIGINT)]))
+    port, ended = json.loads(told.read_text())
+    return data, port, tuple(ended)
 
 
 @pytest.fixture
@@ -102,11 +111,11 @@ def test_no_key_is_printed(first):
 def test_the_second_start_changes_nothing_and_takes_seconds(data, capsys):
     before = {path: path.read_bytes() for path in (data / "keys").iterdir()}
     with up(data) as child:
-        seconds = time.monotonic() - child.begun
+        seconds, busy = time.monotonic() - child.begun, child.processor_seconds()
         _, output, _ = child.end()
     with capsys.disabled():
-        print(f"\nsecond start: {seconds:.2f} s (budget 3 s)")
-    assert seconds < 6
+        print(f"\nsecond start: {seconds:.2f} s, {busy:.2f} s of them computing (budget 3 s)")
+    assert busy < 3
     assert "Compressing" not in output
     assert {path: path.read_bytes() for path in (data / "keys").iterdir()} == before
 

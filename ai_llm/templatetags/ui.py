@@ -1,6 +1,7 @@
 """The console's template tags: icons, states in words, relative times, form controls, links to routes."""
 
 import copy
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -13,7 +14,7 @@ from django.forms import BoundField, CheckboxInput, PasswordInput
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
@@ -250,6 +251,12 @@ def kind(bound: BoundField) -> str:
 def naming(error: str, label: str) -> str:
     """Return a message that says which field it is about, for the summary, where it stands alone."""
     return error if label.casefold() in error.casefold() else f"{label}: {error}"
+
+
+@register.filter
+def breakable(host: str) -> SafeString:
+    """Return a host that breaks after its dots and colons, not in the middle of a word, when the line is short."""
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=[.:/])", host)))
 
 
 @register.filter

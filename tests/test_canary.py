@@ -1,0 +1,199 @@
+"""The canary sweep: plant a secret, do everything with it that a person can do, then look for it everywhere, in every form."""
+
+import base64
+import html
+import io
+import json
+import logging
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+
+from ai_llm.models import AiLlm
+from ai_llm.sandbox import Sandbox
+from tests.conftest import People
+from workspaces.models import User
+
+CANARY = "sk-cnry-X7qLw2ZpV9tRb4NmK8sHd3FgJ6yTc1Qe"
+KEY_CANARY = "key-cnry-B5vWn1YsD8xMh4PzG7kRf2LtC9jUq3Aa"
+START = re.compile(r"-?\d+$")
+
+
+def forms(secret: str) -> set[bytes]:
+    """Every way a secret may look: raw, encoded, in part, backwards."""
+    raw = secret.encode()
+    found = {raw, raw[:12], raw[-12:], raw[::-1], raw.hex().encode(), raw.hex().upper().encode()}
+    found |= {quote(secret, safe="").encode(), html.escape(secret).encode(), json.dumps(secret)[1:-1].encode()}
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        found.add(encoded[(shift * 8 + 5) // 6 : -4])
+    return found
+
+
+NEEDLES = forms(CANARY) | forms(KEY_CANARY)
+
+
+def leaks(haystack: bytes | str) -> list[str]:
+    """The forms of the canaries that stand in `haystack`."""
+    data = haystack.encode("utf-8", "surrogateescape") if isinstance(haystack, str) else haystack
+    return sorted(needle.decode() for needle in NEEDLES if needle in data)
+
+
+def answer_of(response: HttpResponse) -> bytes:
+    headers = "\n".join(f"{name}: {value}" for name, value in response.items())
+    return headers.encode() + response.cookies.output().encode() + response.getvalue()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that any logger says at any level, before redaction."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    loud = [logging.getLogger(name) for name in ("django.db.backends", "urllib3", "django", "flashback")]
+    before = [logger.level for logger in loud]
+    for logger in loud:
+        logger.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)
+    for logger, was in zip(loud, before, strict=True):
+        logger.setLevel(was)
+
+
+class Walk:
+    """A writer's walk with the canary; it keeps every answer it got."""
+
+    def __init__(self, client: Client, slug: str) -> None:
+        self.client, self.base = client, f"/w/{slug}/ai/llm"
+        self.answers: list[bytes] = []
+
+    def post(self, path: str, **data: str) -> HttpResponse:
+        answer = self.client.post(f"{self.base}{path}", data)
+        self.answers.append(answer_of(answer))
+        return answer
+
+    def get(self, path: str) -> HttpResponse:
+        answer = self.client.get(path if path.startswith("/") else f"{self.base}/{path}")
+        self.answers.append(answer_of(answer))
+        return answer
+
+    def create(self, name: str, endpoint: str, **more: str) -> HttpResponse:
+        address = f"/new?type=OPENAI&name={name}&endpoint={quote(endpoint)}"
+        page = self.get(f"{self.base}{address}").content.decode()
+        found = re.search(r'name="row"[^>]*value="([^"]+)"', page)
+        row = html.unescape(found.group(1)) if found else ""
+        return self.post(address, **{"row": row, "secret": CANARY, "key": KEY_CANARY, "action": "create", **more})
+
+
+def crawl(client: Client, start: str) -> Iterator[tuple[str, bytes]]:
+    """Every page that can be reached by links from `start`, with its answer."""
+    seen, waiting = set(), [start]
+    while waiting and len(seen) < 400:
+        path = waiting.pop()
+        if path in seen or path.startswith(("/static/", "/account/logout", "//")):
+            continue
+        seen.add(path)
+        answer = client.get(path)
+        body = answer_of(answer)
+        yield path, body
+        found = re.findall(rb'href="(/[^"#]*|\?[^"#]*)', body)
+        found += [answer["Location"].encode()] if answer.has_header("Location") else []
+        for link in found:
+            text = html.unescape(link.decode())
+            waiting.append(path.split("?")[0] + text if text.startswith("?") else text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_canary_is_found_nowhere(
+    people: People, signed_in: Callable[[User], Client], settings: object, log: io.StringIO, tmp_path: Path
+) -> None:
+    with Sandbox() as sandbox:
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+        walk = Walk(signed_in(people.writer), people.workspace.slug)
+        do_everything(walk, sandbox)
+        sent = [request for request in sandbox.requests if CANARY in (request.header("authorization") or "")]
+        assert sent, "the canary never reached the provider: the walk checked nothing"
+        assert not any(CANARY in request.path for request in sandbox.requests)
+    assert {name for answer in walk.answers for name in leaks(answer)} == set()
+    for person in (people.owner, people.admin, people.writer, people.reader, people.outsider, people.stranger, people.staff):
+        pages = dict(crawl(signed_in(person), "/"))
+        if person.is_staff:
+            pages |= dict(crawl(signed_in(person), "/admin/"))
+            assert len(pages) > 10
+        assert {path: leaks(body) for path, body in pages.items() if leaks(body)} == {}
+    assert leaks(log.getvalue()) == []
+    assert leaks(stored()) == []
+    assert leaks("".join(map(sessions, Session.objects.all()))) == []
+    assert leaks(dump(tmp_path)) == []
+
+
+def do_everything(walk: Walk, sandbox: Sandbox) -> None:
+    """Create, fail to create, test, validate against faults, edit, replace, fail to replace, delete."""
+    for fault in ("openai", "echo", "html", "redirect", "other-json", "empty", "encoded", "status-500"):
+        walk.create(f"canary-{fault}", sandbox.url(f"/{fault}/v1"))
+        walk.create(f"test-{fault}", sandbox.url(f"/{fault}/v1"), action="test")
+    walk.create("x" * 300, sandbox.url("/openai/v1"))
+    walk.create("refused", sandbox.url("/openai/v1"), secret=f"Bearer {CANARY}")
+    walk.create("refused", sandbox.url("/openai/v1"), secret=f"{CANARY} {CANARY}")
+    walk.create("refused", sandbox.url("/openai/v1"), row="junk")
+    for row in AiLlm.objects.all():
+        walk.post(f"/{row.pk}/validate")
+        walk.get(f"{row.pk}")
+        walk.post(f"/{row.pk}/rotate", secret=CANARY)
+        walk.post(f"/{row.pk}/rotate", secret=f'"{CANARY}"')
+        walk.post(f"/{row.pk}/edit", name=row.name, endpoint=row.endpoint, version="2", secret=CANARY, key=KEY_CANARY)
+        walk.post(f"/{row.pk}/edit", name="", endpoint="https://api.openai.com/v1", version="2", secret=CANARY)
+        walk.post(f"/{row.pk}/delete", name="wrong")
+    last = AiLlm.objects.order_by("name_key").last()
+    assert last is not None
+    walk.post(f"/{last.pk}/delete", name=last.name)
+    assert AiLlm.objects.filter(deleted_at=None).count() >= 7
+
+
+def stored() -> bytes:
+    """All tables with all columns, as text."""
+    parts = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            parts += [repr(row) for row in cursor.fetchall()]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        raw = connection.connection.serialize()
+        return "\n".join(parts).encode() + raw
+    return "\n".join(parts).encode()
+
+
+def sessions(session: Session) -> str:
+    data = session.session_data.split(":")[0].lstrip(".")
+    padded = base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
+    inflated = zlib.decompress(padded) if session.session_data.startswith(".") else padded
+    return repr(session.get_decoded()) + inflated.decode("utf-8", "replace")
+
+
+def dump(folder: Path) -> bytes:
+    target = folder / "dump.json"
+    call_command("dumpdata", output=str(target), verbosity=0)
+    text = target.read_bytes()
+    assert b"ai_llm.credential" in text
+    assert b"gAAAA" not in text
+    return text
+
+
+def test_the_sweep_would_find_a_leak() -> None:
+    for form in (CANARY, quote(CANARY), base64.b64encode(b"ab" + CANARY.encode()).decode(), CANARY.encode().hex()):
+        assert leaks(f"<input value='{form}'>")
+    assert leaks("nothing to see") == []
