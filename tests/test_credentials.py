@@ -197,7 +197,9 @@ def test_purging_takes_row_and_tokens_and_empties_pointers(people):
     token = ai_llm.credential.secret._token
     with CaptureQueriesContext(connection) as queries:
         credentials.purge(ai_llm.credential)
-    emptied, deleted = (next(n for n, q in enumerate(queries) if word in q["sql"]) for word in (SECRET_EMPTIED, "DELETE"))
+    emptied, deleted = (
+        next(n for n, q in enumerate(queries) if word in q["sql"]) for word in (SECRET_EMPTIED, "DELETE")
+    )
     assert emptied < deleted
     ai_llm.refresh_from_db()
     assert ai_llm.credential is None
