@@ -92,15 +92,17 @@ def overwrite(
 ) -> None:
     """Seal a new secret over the old one, in the same row and for the same origin.
 
-    A blank `key` keeps the stored API Key, `remove_key` drops it. Raises `Invalid` for "key" when it should be kept but
-    does not open. Call inside the transaction that records it.
+    A blank `key` keeps the stored API Key as it is sealed, `remove_key` drops it. Raises `Invalid` for "key" when no
+    keyring key opens what should be kept. Call inside the transaction that records it.
     """
-    if not key and not remove_key and credential.key is not None:
+    kept, fingerprint = credential.key, credential.key_fingerprint
+    _fill(credential, secret, key, set_by)
+    if not key and not remove_key and kept is not None:
         try:
-            key = credential.key.open(credential.sealing_context())
+            credential.key = kept if kept.current else kept.rotated()
         except sealed.Unsealable:
             raise Invalid({"key": LOST_KEY}) from None
-    _fill(credential, secret, key, set_by)
+        credential.key_fingerprint = fingerprint
     credential.save()
 
 

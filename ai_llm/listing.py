@@ -10,10 +10,12 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
+from ai_llm.causes import CAUSES
 from ai_llm.models import NEVER, STATES, UNAVAILABLE, AiLlm, Type, Verdict
 from flashback import names, sealed
 from workspaces.models import User, Workspace
 
+NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
 PAGE_SIZE = 50
 JUST_NOW = timedelta(minutes=2)
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
@@ -40,6 +42,7 @@ def counts(workspace: Workspace) -> list[dict[str, Any]]:
 def attention(workspace: Workspace, most: int = 10) -> list[AiLlm]:
     """Return the configurations that somebody should look at, the worst first."""
     rows = AiLlm.objects.of(workspace).select_related("credential", "last_check")
+    rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
     found: list[AiLlm] = []
     for wanted in (UNAVAILABLE, Verdict.REJECTED.value, Verdict.UNDECIDED.value, NEVER):
         found += in_state(rows, wanted).order_by("name_key")[: most - len(found)]

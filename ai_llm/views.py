@@ -114,9 +114,8 @@ def validate(request: Request, id: UUID) -> HttpResponse:
     except validation.Busy as refused:
         busy = refused.message
     if request.htmx:
-        return render(
-            request, "ai_llm/_state.html", {**_detail(request, _found(request, id)), "running": False, "busy": busy}
-        )
+        values = {**_detail(request, _found(request, id)), "running": False, "busy": busy}
+        return render(request, "ai_llm/_checked.html", values)
     if busy:
         return problem_page(request, 429, busy)
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
@@ -156,7 +155,7 @@ def _detail(request: Request, row: AiLlm) -> dict[str, Any]:
         "result": validation.present(row.last_check) if row.last_check else None,
         "running": running,
         "final_url": doctor.examine(row.endpoint, row.type).final_url,
-        "steps": wizard.operating_steps() if running else [],
+        "steps": wizard.operating_steps() if running and row.version == 1 else [],
         "checks": checks,
         "events": events.of_object(row)[:EVENTS_SHOWN],
     }

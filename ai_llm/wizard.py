@@ -150,7 +150,7 @@ def _typed(form: forms.NewCredentialsForm) -> dict[str, str]:
 def _ask_credentials(
     request: Request, type_: str, shown: dict[str, str], form: forms.NewCredentialsForm, **more: Any
 ) -> HttpResponse:
-    typed = form.data.get("secret", "") if form.is_bound else ""
+    typed = form.data.get("secret", "") if form.is_bound and "secret" not in form.errors else ""
     values = {
         "form": form,
         "provider": providers.PROVIDERS[type_],

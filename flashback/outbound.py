@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool
 
-from flashback import pinned
+from flashback import pinned, redaction
 from flashback.allowlist import Allow, parse_allow
 from flashback.endpoints import NotListed, Target, check_shape, origin, read
 from flashback.faults import REFUSAL, Failure, Fault, Stage, Steps, Unusable, classify, describe
@@ -118,7 +118,8 @@ def send(
     steps.begin("address")
     target = _target(request, secrets, origins)
     steps.pause()
-    outcome = _in_lane(request, target, slot, deadline, steps)
+    with redaction.guarding(*secrets):
+        outcome = _in_lane(request, target, slot, deadline, steps)
     if isinstance(outcome, Answer):
         return outcome
     _report(outcome, request, secrets)

@@ -1,21 +1,25 @@
 """The routes of the console. None of our own ends in a slash, and Django never adds one."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from flashback.styleguide import styleguide
 from workspaces import address, views
 
 handler404 = "flashback.web.not_found"
 handler403 = "flashback.web.forbidden"
 handler400 = "flashback.web.bad_request"
 
+developers = [path("styleguide", styleguide, name="styleguide")] if settings.DEBUG else []
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", address.home, name="home"),
     path("setup/<str:token>", views.set_up, name="setup"),
     path("account", views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
+    *developers,
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/", admin.site.urls),
 ]

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
+from encrypted_model_fields import fields as package
 
 from tests import build
 from workspaces.access import OrganizationRole
@@ -74,6 +75,17 @@ def people(db: None) -> People:
         strange_workspace=foreign,
         staff=build.person(None, "Stella Staff", is_staff=True, is_superuser=True),
     )
+
+
+@pytest.fixture
+def ring(settings: object, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Work with these keyring keys from now on, as after a restart."""
+
+    def use(*keys: str) -> None:
+        settings.FIELD_ENCRYPTION_KEY = list(keys)  # type: ignore[attr-defined]
+        monkeypatch.setattr(package, "CRYPTER", package.get_crypter())
+
+    return use
 
 
 @pytest.fixture

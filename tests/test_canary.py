@@ -1,4 +1,4 @@
-"""The canary sweep: plant a secret, do everything with it that a person can do, then look for it everywhere, in every form."""
+"""The canary sweep: plant a secret, do with it all that a person can, then look for it everywhere, in every form."""
 
 import base64
 import html
@@ -127,7 +127,15 @@ def test_the_canary_is_found_nowhere(
         assert sent, "the canary never reached the provider: the walk checked nothing"
         assert not any(CANARY in request.path for request in sandbox.requests)
     assert {name for answer in walk.answers for name in leaks(answer)} == set()
-    for person in (people.owner, people.admin, people.writer, people.reader, people.outsider, people.stranger, people.staff):
+    for person in (
+        people.owner,
+        people.admin,
+        people.writer,
+        people.reader,
+        people.outsider,
+        people.stranger,
+        people.staff,
+    ):
         pages = dict(crawl(signed_in(person), "/"))
         if person.is_staff:
             pages |= dict(crawl(signed_in(person), "/admin/"))

@@ -11,6 +11,7 @@ from ai_llm import configs, credentials
 from ai_llm.models import Credential
 from flashback import sealed
 from flashback.errors import Invalid
+from flashback.keyring import new_field_key
 
 ORIGIN = "https://api.openai.com:443"
 SECRET = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
@@ -183,8 +184,14 @@ def test_overwriting_can_change_or_remove_the_key(row):
     assert (loaded(row).key, loaded(row).key_fingerprint) == (None, "")
 
 
-def test_a_key_that_does_not_open_is_not_kept_silently(row):
-    Credential.objects.filter(pk=row.pk).update(origin="https://moved.example:443")
+def test_the_key_that_is_kept_stays_as_it_is_sealed(row):
+    before = loaded(row).key._token
+    credentials.overwrite(loaded(row), secret=OTHER, set_by=None)
+    assert loaded(row).key._token == before
+
+
+def test_a_key_that_does_not_open_is_not_kept_silently(row, ring):
+    ring(new_field_key())
     with pytest.raises(Invalid) as refusal:
         credentials.overwrite(loaded(row), secret=OTHER, set_by=None)
     assert refusal.value.errors == {"key": credentials.LOST_KEY}

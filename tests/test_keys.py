@@ -34,17 +34,6 @@ def variables(monkeypatch):
 
 
 @pytest.fixture
-def ring(settings, monkeypatch):
-    """Work with these keys from now on, as after a restart."""
-
-    def use(*keys):
-        settings.FIELD_ENCRYPTION_KEY = list(keys)
-        monkeypatch.setattr(package, "CRYPTER", package.get_crypter())
-
-    return use
-
-
-@pytest.fixture
 def first_run(settings, monkeypatch, tmp_path):
     """The two keys that a first run made in memory, and the state that a keep changes."""
     monkeypatch.setattr(package, "CRYPTER", package.CRYPTER)

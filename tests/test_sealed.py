@@ -42,17 +42,6 @@ def row(people):
     return create(people)
 
 
-@pytest.fixture
-def ring(settings, monkeypatch):
-    """Work with these keys from now on, as after a restart."""
-
-    def use(*keys):
-        settings.FIELD_ENCRYPTION_KEY = list(keys)
-        monkeypatch.setattr(package, "CRYPTER", package.get_crypter())
-
-    return use
-
-
 def create(people, secret=SECRET, workspace=None, **values):
     workspace = workspace or people.workspace
     return credentials.create(workspace, ORIGIN, **{"secret": secret, "key": "", "set_by": people.writer, **values})

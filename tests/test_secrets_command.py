@@ -27,17 +27,6 @@ SECRET = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
 
 
 @pytest.fixture
-def ring(settings, monkeypatch):
-    """Work with these keys from now on, as after a restart."""
-
-    def use(*keys):
-        settings.FIELD_ENCRYPTION_KEY = list(keys)
-        monkeypatch.setattr(package, "CRYPTER", package.get_crypter())
-
-    return use
-
-
-@pytest.fixture
 def rotated_ring(ring, settings):
     """Put a new key before the old one; returns the new one."""
 
