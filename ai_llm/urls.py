@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from ai_llm import views, wizard
+from ai_llm import bulk, views, wizard
 
 urlpatterns = [
     path("ai", views.overview, name="overview"),
     path("ai/llm", views.ai_llms, name="ai_llms"),
+    path("ai/llm/validate", bulk.validate, name="ai_llms_validate"),
     path("ai/llm/new", wizard.new, name="ai_llm_new"),
     path("ai/llm/new/examine", wizard.examine, name="ai_llm_examine"),
     path("ai/llm/<uuid:id>", views.ai_llm, name="ai_llm"),

@@ -56,6 +56,10 @@ TABLE = {
     "admin": [same("GET", "/admin", 302)],
     "overview": [reads("GET", "/w/{slug}/ai")],
     "ai_llms": [reads("GET", "/w/{slug}/ai/llm")],
+    "ai_llms_validate": [
+        writes("GET", "/w/{slug}/ai/llm/validate?ids={id}", 200),
+        writes("POST", "/w/{slug}/ai/llm/validate?ids={unreadable}", 303),
+    ],
     "ai_llm_new": [
         writes("GET", "/w/{slug}/ai/llm/new", 200),
         writes("GET", "/w/{slug}/ai/llm/new?type=OPENAI", 200),

@@ -142,3 +142,13 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
   next.searchParams.set("step", "configuration");
   history.replaceState(history.state, "", next);
 });
+
+// --- Lists: tick every row of the page, or none ---
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-select]");
+  if (!button) return;
+  const boxes = [...button.form.querySelectorAll(`input[name="${button.dataset.select}"]`)];
+  const all = boxes.every((box) => box.checked);
+  for (const box of boxes) box.checked = !all;
+});
