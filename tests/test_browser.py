@@ -282,6 +282,48 @@ def test_no_storage_of_the_browser_holds_the_secret(page: Page, sandbox: Sandbox
     assert SECRET not in page.content()
 
 
+@SCRIPTS
+def test_selected_rows_are_validated_one_by_one(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    for _ in range(2):
+        add(page, fresh_name(), sandbox.url("/openai/v1"), SECRET)
+    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
+    expect(page.get_by_role("heading", name="AI LLM", level=1)).to_be_visible()
+    for box in page.get_by_role("checkbox").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Validate selected").click()
+    if not scripts:
+        for _ in range(2):
+            page.get_by_role("button", name="Validate the next one").click()
+    expect(page.get_by_text("All 2 checked")).to_be_visible()
+
+
+TYPES = [
+    ("OpenAI", "/openai/v1", SECRETS.openai, ""),
+    ("Google Cloud", "/gemini/v1beta", SECRETS.gemini, ""),
+    ("Anthropic Cloud", "/anthropic", SECRETS.anthropic, ""),
+    ("AWS", "/bedrock/us-east-1", SECRETS.bedrock, ""),
+    ("AWS", "/bedrock/us-east-1", SECRETS.aws_secret_access_key, SECRETS.aws_access_key_id),
+    ("Other", "/openai/v1", SECRETS.openai, ""),
+]
+
+
+@pytest.mark.parametrize(("label", "path", "secret", "key"), TYPES, ids=[f"{t[0]} {bool(t[3])}" for t in TYPES])
+def test_each_type_takes_a_right_credential_and_refuses_a_wrong_one(
+    label: str, path: str, secret: str, key: str, page: Page, sandbox: Sandbox
+) -> None:
+    for typed, expected in ((secret[:-1] + "#", "Rejected"), (secret, "^Accepted$")):
+        page.get_by_role("navigation", name="Main menu").get_by_role("link", name="AI LLM").click()
+        page.get_by_role("link", name="Add AI LLM").first.click()
+        page.get_by_role("link", name=re.compile(f"^{label}")).click()
+        name = fresh_name()
+        configure(page, name, sandbox.url(path))
+        page.get_by_role("textbox", name="API Key").fill(key)
+        secret_of(page).fill(typed)
+        page.get_by_role("button", name="Create configuration").click()
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        settle(page, expected, scripts=True)
+
+
 def test_the_setup_link_makes_the_owner_once(browser: Browser, tmp_path: Path) -> None:
     with running(tmp_path) as empty:
         context = open_context(browser, empty)
