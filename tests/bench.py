@@ -1,7 +1,12 @@
-"""`make bench`: start, pages, health and sealing, each beside its budget. Exit code 1 when one is over."""
+"""`make bench`: start, pages, the list of 10,000, Chromium, sealing and a check, each beside its budget.
+
+Runs on SQLite, or on the PostgreSQL that DATABASE_URL names (an empty database). Exit code 1 when a figure is over.
+"""
 
 import http.cookiejar
+import os
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -10,44 +15,84 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from tests.serverside import manage, up
+from ai_llm.sandbox import SECRETS, Sandbox
+from tests.console import EMAIL, PASSWORD, running
 
-PASSWORD = "a long enough passphrase"
-EMAIL = "olivia@example.com"
-ROUNDS = 50
+ROUNDS = 40
+ROWS = 10_000
+CHROMIUM = shutil.which("chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FILL = f"""
+from uuid import uuid4
+from ai_llm import credentials
+from ai_llm.models import AiLlm, Credential
+from flashback import names, outbound, sealed
+from workspaces.models import User, Workspace
+workspace, owner = Workspace.objects.get(), User.objects.get()
+credentials.prove_key()
+verdicts = ["accepted", "accepted", "limited", "rejected", "undecided", ""]
+for start in range(0, {ROWS}, 1000):
+    made = []
+    for n in range(start, start + 1000):
+        held = Credential(workspace=workspace, origin="https://api.openai.com:443", hint="cdef", set_by=owner)
+        held.secret, held.key_id = sealed.Fresh("sandbox-openai-secret-0123456789abcdef"), sealed.key_id()
+        made.append(held)
+    Credential.objects.bulk_create(made)
+    AiLlm.objects.bulk_create([
+        AiLlm(workspace=workspace, name=f"config-{{start + i:05}}", name_key=f"config-{{start + i:05}}", type="OPENAI",
+              endpoint="https://api.openai.com/v1", credential=held, created_by=owner, verdict=verdicts[i % 6])
+        for i, held in enumerate(made)
+    ])
+"""
 SEAL = """
 import time
 from statistics import median
-from ai_llm.models import AiLlm, Credential
-from flashback.sealed import Context, Fresh
-from tests import build
-from workspaces.models import User, Workspace
-
-row = build.ai_llm(User.objects.get(), Workspace.objects.get())
+from uuid import uuid4
+from ai_llm.models import Credential
+from flashback.sealed import Fresh
+from workspaces.models import Workspace
 def took(what):
     begin = time.perf_counter(); what(); return (time.perf_counter() - begin) * 1e6
-held = Credential.objects.get(pk=row.credential_id)
-print(median(took(lambda: held.secret.open(held.sealing_context())) for _ in range(500)))
+workspace = Workspace.objects.get()
+def fresh():
+    held = Credential(workspace=workspace, origin="https://api.openai.com:443")
+    held.secret = Fresh("sandbox-openai-secret-0123456789abcdef")
+    field = Credential._meta.get_field("secret")
+    return took(lambda: field.pre_save(held, True)), held
+sealing = [fresh() for _ in range(500)]
+print(median(t for t, _ in sealing), median(took(lambda h=h: h.secret.open(h.sealing_context())) for _, h in sealing))
+"""
+CHECK = """
+from statistics import median
+from uuid import uuid4
+from ai_llm import configs, validation
+from workspaces.models import User, Workspace
+owner, workspace = User.objects.get(), Workspace.objects.get()
+typed = {"type": "OPENAI", "endpoint": "{endpoint}", "secret": "{secret}"}
+made = configs.create(owner, workspace, id=uuid4(), name="bench", **typed)
+import time
+def own():
+    begin = time.perf_counter(); check = validation.validate(owner, made)
+    waited = sum(stage["ms"] or 0 for stage in check.stages if stage["name"] in ("connection", "http", "credential"))
+    assert check.verdict == "accepted", check.cause
+    return (time.perf_counter() - begin) * 1000 - waited
+own()
+print(median(own() for _ in range(20)))
 """
 
 
-def browser():
-    """Something that keeps cookies, as a browser does."""
-    jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
-    return urllib.request.build_opener(jar)
-
-
-def sign_in(client, base):
+def sign_in(base):
+    """Return an opener that is signed in, and the path of the overview."""
+    client = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
     with client.open(f"{base}/account/login") as page:
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.read().decode())[1]
     form = urllib.parse.urlencode({"csrfmiddlewaretoken": token, "login": EMAIL, "password": PASSWORD}).encode()
-    request = urllib.request.Request(f"{base}/account/login", form, {"Origin": base})
-    with client.open(request) as page:
-        return urllib.parse.urlsplit(page.url).path
+    with client.open(urllib.request.Request(f"{base}/account/login", form, {"Origin": base})) as page:
+        return client, urllib.parse.urlsplit(page.url).path
 
 
 def milliseconds(client, address):
-    """Median time for a whole page over a socket, in milliseconds."""
+    """Median time for a whole page over a socket."""
     times = []
     for _ in range(ROUNDS):
         begin = time.perf_counter()
@@ -57,41 +102,101 @@ def milliseconds(client, address):
     return statistics.median(times)
 
 
-def figures(data):
+def megabytes(pid):
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+
+def in_chromium(base, paths):
+    """Yield transferred bytes, requests, LCP and layout shift of each page, cold, in a real Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    watch = (
+        "window.lcp = 0; window.cls = 0;"
+        "new PerformanceObserver(l => l.getEntries().forEach(e => window.lcp = e.startTime))"
+        ".observe({type: 'largest-contentful-paint', buffered: true});"
+        "new PerformanceObserver(l => l.getEntries().forEach(e => window.cls += e.value))"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(base_url=base)
+        page = context.new_page()
+        page.goto("/account/login")
+        page.get_by_label("E-mail").fill(EMAIL)
+        page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Overview").wait_for()
+        state = context.storage_state()
+        for name, path in paths.items():
+            cold = browser.new_context(base_url=base, storage_state=None if name == "sign-in" else state)
+            page = cold.new_page()
+            wire = cold.new_cdp_session(page)
+            wire.send("Network.enable")
+            sizes = []
+            wire.on("Network.loadingFinished", lambda event, sizes=sizes: sizes.append(event["encodedDataLength"]))
+            page.add_init_script(watch)
+            page.goto(path)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(200)
+            yield f"{name}: bytes", sum(sizes) / 1024, 60, "KB"
+            yield f"{name}: requests", len(sizes), 8, ""
+            yield f"{name}: LCP", page.evaluate("window.lcp"), 500, "ms"
+            yield f"{name}: CLS", page.evaluate("window.cls"), 0.01, ""
+            cold.close()
+        browser.close()
+
+
+def figures(folder, sandbox):
     """Yield what was measured: name, value, budget, unit."""
+    database = {"DATABASE_URL": os.environ["DATABASE_URL"]} if os.environ.get("DATABASE_URL") else {}
+    variables = {**database, "FLASHBACK_OUTBOUND_ALLOW": f"127.0.0.1:{sandbox.port}"}
     begin = time.monotonic()
-    with up(data):
+    with running(folder, **variables):
         yield "first start", time.monotonic() - begin, None, "s"
-    owner = ("createowner", "--email", EMAIL, "--organization", "Acme", "--workspace", "Main")
-    made = manage(*owner, data=data, FLASHBACK_OWNER_PASSWORD=PASSWORD)
-    assert made.returncode == 0, made.stderr
-    sealing = manage("shell", "-v", "0", "-c", SEAL, data=data)
-    assert sealing.returncode == 0, sealing.stderr
     begin = time.monotonic()
-    with up(data) as child:
+    with running(folder, **variables) as console:
         yield "second start", time.monotonic() - begin, 3, "s"
-        base, client = f"http://127.0.0.1:{child.port}", browser()
-        overview = sign_in(client, base)
+        console.add_owner()
+        seal, opened = map(float, console.shell(SEAL).split())
+        yield "seal a secret", seal, 300, "µs"
+        yield "open a secret", opened, 200, "µs"
+        check = CHECK.replace("{endpoint}", sandbox.url("/openai/v1")).replace("{secret}", SECRETS.openai)
+        yield "a check, own time", float(console.shell(check)), 15, "ms"
+        console.shell(FILL)
+        client, overview = sign_in(console.url)
+        listed = f"{overview}/llm"
+        with client.open(console.url + listed) as page:
+            row = re.search(rf'href="({re.escape(listed)}/[0-9a-f-]{{36}})"', page.read().decode())[1]
         pages = {
-            "health": "/healthz/live",
-            "sign-in": "/account/login",
             "overview": overview,
-            "list": f"{overview}/llm",
+            "type": f"{listed}/new",
+            "configuration": f"{listed}/new?type=OPENAI",
+            "one": row,
         }
-        for name, path in pages.items():
-            yield name, milliseconds(client if name != "sign-in" else browser(), base + path), 15, "ms"
-    yield "open a secret", float(sealing.stdout.split()[-1]), 200, "µs"
+        for name, path in {"live": "/healthz/live", "sign-in": "/account/login", **pages}.items():
+            opener = urllib.request.build_opener() if name == "sign-in" else client
+            yield name, milliseconds(opener, console.url + path), 15, "ms"
+        last = ROWS // 50
+        for name, query, budget in (("first", "", 25), ("middle", f"?page={last // 2}", 25), ("last", f"?page={last}", 25),
+                                    ("searched", "?q=777", 35), ("by state", "?state=rejected", 35)):  # fmt: skip
+            yield f"10,000: {name}", milliseconds(client, console.url + listed + query), budget, "ms"
+        if CHROMIUM:
+            yield from in_chromium(console.url, {"sign-in": "/account/login", **pages, "list": listed})
+        yield "memory", megabytes(console.pid), 150, "MB"
 
 
 def main():
     over = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, value, budget, unit in figures(Path(folder) / "var"):
+    with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
+        for name, value, budget, unit in figures(Path(folder), sandbox):
             verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
-            print(f"  {name:<16}{value:>9.2f} {unit:<4}{verdict}", flush=True)
+            print(f"  {name:<24}{value:>9.2f} {unit:<4}{verdict}", flush=True)
             over += [name] if budget is not None and value > budget else []
+    print(f"  over budget: {', '.join(over)}" if over else "  everything is within its budget")
     return 1 if over else 0
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flashback.settings")
     sys.exit(main())

@@ -37,16 +37,9 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox) -> Iterator[Console]:
-    allowed = sandbox.url("").removeprefix("http://").strip("/")
+    allowed = f"127.0.0.1:{sandbox.port}"
     with running(tmp_path_factory.mktemp("console"), FLASHBACK_OUTBOUND_ALLOW=allowed) as started:
-        made = started.manage(
-            "createowner",
-            f"--email={EMAIL}",
-            "--organization=Acme",
-            "--workspace=Main",
-            FLASHBACK_OWNER_PASSWORD=PASSWORD,
-        )
-        assert made.returncode == 0, made.stderr
+        started.add_owner()
         yield started
 
 
