@@ -178,7 +178,8 @@ def figures(folder, sandbox):
             opener = urllib.request.build_opener() if name == "sign-in" else client
             yield name, milliseconds(opener, console.url + path), 15, "ms"
         last = ROWS // 50
-        for name, query, budget in (("first", "", 25), ("middle", f"?page={last // 2}", 25), ("last", f"?page={last}", 25),
+        for name, query, budget in (("first", "", 25), ("middle", f"?page={last // 2}", 25),
+                                    ("last", f"?page={last}", 25),
                                     ("searched", "?q=777", 35), ("by state", "?state=rejected", 35)):  # fmt: skip
             yield f"10,000: {name}", milliseconds(client, console.url + listed + query), budget, "ms"
         if CHROMIUM:

@@ -1,5 +1,6 @@
 """Runs the real `manage.py` as a child process, with an environment of its own."""
 
+import contextlib
 import http.client
 import os
 import signal
@@ -98,6 +99,7 @@ def up(data, *, wait=True, **variables):
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
         text=True,
+        start_new_session=True,
     )
     child = Child(process, port)
     try:
@@ -105,6 +107,7 @@ def up(data, *, wait=True, **variables):
             child.wait()
         yield child
     finally:
-        if process.poll() is None:
-            process.kill()
+        # The whole group: worker processes that outlive their parent would hold the pipes open for ever.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

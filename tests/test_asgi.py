@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -507,10 +507,11 @@ class TestReasons:
         assert health.reasons() == ["keys"]
 
     def test_a_database_that_does_not_answer(self, monkeypatch):
-        connection.close()
-        options = {"NAME": "/nowhere/at/all.sqlite3"} if connection.vendor == "sqlite" else {"PORT": "1"}
-        for name, value in options.items():
-            monkeypatch.setitem(connection.settings_dict, name, value)
+        # A connection of its own: closing the suite's would drop the database in memory that it is.
+        broken = connections.create_connection("default")
+        options = {"NAME": "/nowhere/at/all.sqlite3"} if broken.vendor == "sqlite" else {"PORT": "1"}
+        broken.settings_dict = {**broken.settings_dict, **options}
+        monkeypatch.setattr(health, "connection", broken)
         assert health.reasons() == ["database"]
 
 

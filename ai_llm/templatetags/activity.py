@@ -3,6 +3,7 @@
 from django import template
 from django.utils.html import format_html
 
+from ai_llm.models import STATES
 from workspaces.models import Event
 
 register = template.Library()
@@ -23,6 +24,6 @@ WORDS = {
 def event_words(event: Event) -> str:
     """Return what happened to what, with the verdict where there is one."""
     words = WORDS.get(event.action, event.action.replace(".", " ").replace("_", " "))
-    verdict = event.details.get("verdict", "") if isinstance(event.details, dict) else ""
-    said = f"{words}: {verdict.replace('_', ' ')}" if verdict else words
+    verdict = STATES.get(event.details.get("verdict", ""), "") if isinstance(event.details, dict) else ""
+    said = f"{words}: {verdict.lower()}" if verdict else words
     return format_html("<strong>{}</strong> {}", event.object_label, said)

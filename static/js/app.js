@@ -83,6 +83,11 @@ const ACTIONS = {
     button.setAttribute("aria-pressed", String(show));
     button.querySelector("[data-reveal-text]").textContent = show ? "Hide" : "Show";
   },
+  "[data-select]": (button) => {
+    const boxes = [...button.form.querySelectorAll(`input[name="${button.dataset.select}"]`)];
+    const all = boxes.every((box) => box.checked);
+    for (const box of boxes) box.checked = !all;
+  },
   "[data-dismiss]": (button) => button.closest(".toast, .notice").remove(),
 };
 
@@ -141,14 +146,4 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
   if (!answered || next.pathname !== location.pathname) return;
   next.searchParams.set("step", "configuration");
   history.replaceState(history.state, "", next);
-});
-
-// --- Lists: tick every row of the page, or none ---
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-select]");
-  if (!button) return;
-  const boxes = [...button.form.querySelectorAll(`input[name="${button.dataset.select}"]`)];
-  const all = boxes.every((box) => box.checked);
-  for (const box of boxes) box.checked = !all;
 });
