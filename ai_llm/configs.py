@@ -18,6 +18,7 @@ SAME_NAME = "This workspace already has an AI LLM with this name. Choose another
 SECRET_AGAIN = (
     "The destination changes, so enter the API Secret again: a stored secret only goes where it was meant for."  # noqa: S105 - words
 )
+BOTH = "Enter the API Secret too: API Key and API Secret are stored together."
 CHANGED = "Somebody else changed this AI LLM in the meantime. Look at what is stored now, then save again."
 
 
@@ -126,18 +127,19 @@ def update(
     access.require(actor, ai_llm.workspace, Access.WRITE)
     name = clean_name(ai_llm.workspace, name, besides=ai_llm)
     endpoint = clean_endpoint(endpoint, ai_llm.type)
-    moved = not doctor.same_destination(ai_llm.endpoint, endpoint)
-    if moved and not secret:
-        raise Invalid({"secret": SECRET_AGAIN})
-    pair = _clean_pair(secret, key) if secret else None
-    before = _plain(ai_llm)
+    if key.strip() and not secret.strip():
+        raise Invalid({"secret": BOTH})
+    pair = _clean_pair(secret, key) if secret.strip() else None
     try:
         with transaction.atomic():
             row = _locked(ai_llm, version)
+            before, moved = _plain(row), not doctor.same_destination(row.endpoint, endpoint)
+            if moved and pair is None:
+                raise Invalid({"secret": SECRET_AGAIN})
             row.name, row.name_key, row.endpoint = name, names.key(name), endpoint
             if pair is not None:
                 _take_over(actor, row, *pair, anew=moved)
-            if moved or endpoint != before["endpoint"]:
+            if pair is not None or endpoint != before["endpoint"]:
                 row.verdict, row.last_check = "", None
             _save(row)
             events.record(actor, "ai_llm.updated", row, workspace=row.workspace, details=_change(before, row, pair))
@@ -212,12 +214,20 @@ def _created_before(row: AiLlm, workspace: Workspace, values: dict[str, str], se
 
 
 def _locked(ai_llm: AiLlm, version: int | None) -> AiLlm:
-    rows = AiLlm.objects.select_for_update(of=("self",)).select_related("workspace", "credential", "fallback")
-    row = rows.filter(pk=ai_llm.pk, deleted_at=None).first()
+    """Return the row as it is now, locked together with its credentials until the transaction ends.
+
+    The credentials are read after the lock was won: a join would show those of before the wait (PostgreSQL).
+    """
+    row = AiLlm.objects.select_for_update().filter(pk=ai_llm.pk, deleted_at=None).first()
     if row is None:
         raise Conflict("This AI LLM was deleted in the meantime.")
     if version is not None and row.version != version:
         raise Conflict(CHANGED)
+    pointers = [pointer for pointer in (row.credential_id, row.fallback_id) if pointer]
+    held = Credential.objects.select_for_update().in_bulk(pointers)
+    row.workspace = ai_llm.workspace
+    row.credential = held[row.credential_id] if row.credential_id else None
+    row.fallback = held[row.fallback_id] if row.fallback_id else None
     return row
 
 

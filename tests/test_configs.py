@@ -1,10 +1,15 @@
 """The verbs on AI LLMs: what they store, what they refuse, and what they leave in the audit log."""
 
 import re
+import time
+from collections.abc import Callable
+from threading import Event as Signal
+from threading import Thread
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from ai_llm import configs, credentials
 from ai_llm.models import AiLlm, Credential
@@ -208,3 +213,75 @@ def test_people_without_write_change_nothing(verb: str, who: str, people: People
     with pytest.raises(Denied):
         getattr(configs, verb)(getattr(people, who), found, **values)
     assert actions() == ["ai_llm.created"]
+
+
+def test_a_new_secret_in_edit_is_never_validated(people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace)
+    AiLlm.objects.update(verdict="accepted")
+    configs.update(people.writer, found, name=found.name, endpoint=found.endpoint, version=1, secret=NEW_SECRET)
+    assert AiLlm.objects.get().verdict == ""
+
+
+def test_an_api_key_without_its_secret_is_not_dropped_in_silence(people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace)
+    with pytest.raises(Invalid) as refused:
+        configs.update(people.writer, found, name=found.name, endpoint=found.endpoint, version=1, key="a-new-key")
+    assert refused.value.errors == {"secret": configs.BOTH}
+
+
+def test_a_guessed_version_does_not_carry_a_secret_to_another_destination(people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace, type="OTHER", endpoint="https://gw.example.com/tenant-a")
+    stale = AiLlm.objects.get()
+    moved = {"name": "x", "endpoint": "https://gw.example.com/tenant-b", "secret": NEW_SECRET}
+    configs.update(people.writer, found, version=1, **moved)
+    with pytest.raises(Invalid) as refused:
+        configs.update(people.writer, stale, name="x", endpoint="https://gw.example.com/tenant-a", version=2)
+    assert refused.value.errors == {"secret": configs.SECRET_AGAIN}
+
+
+def beside(first: Callable[[], object], second: Callable[[], object]) -> None:
+    """Run `second` in another thread while `first` has its rows locked."""
+    locked = Signal()
+
+    def other() -> None:
+        locked.wait()
+        try:
+            second()
+        finally:
+            connection.close()
+
+    thread = Thread(target=other)
+    thread.start()
+    with transaction.atomic():
+        first()
+        locked.set()
+        time.sleep(0.5)
+    thread.join()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("verb", "left"), [("delete", 0), ("replace_secret", 1)])
+def test_no_credential_survives_beside_another_edit(verb: str, left: int, people: People) -> None:
+    found = build.ai_llm(people.owner, people.workspace, type="OTHER", endpoint="https://a.example.com/v1")
+    stale = AiLlm.objects.select_related("workspace").get()
+    values = {"replace_secret": {"secret": NEW_SECRET}, "delete": {}}[verb]
+    moved = {"name": "x", "endpoint": "https://b.example.com/v1", "version": 1, "secret": "a-brand-new-secret-123"}
+    beside(
+        lambda: configs.update(people.owner, found, **moved),
+        lambda: getattr(configs, verb)(people.owner, stale, **values),
+    )
+    assert Credential.objects.count() == left
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("change", "expected"), [({"key": "new-key"}, "new-key"), ({"remove_key": True}, "")])
+def test_a_replaced_api_key_does_not_come_back(change: dict[str, Any], expected: str, people: People) -> None:
+    found = build.ai_llm(people.owner, people.workspace, key="old-key")
+    stale = AiLlm.objects.select_related("workspace").get()
+    beside(
+        lambda: configs.replace_secret(people.owner, found, secret="secret-number-one-1234", **change),
+        lambda: configs.replace_secret(people.owner, stale, secret=NEW_SECRET),
+    )
+    assert credentials.open_secret(Credential.objects.get()) == (NEW_SECRET, expected)
