@@ -13,7 +13,7 @@ from django.utils import timezone
 from ai_llm.causes import CAUSES
 from ai_llm.models import NEVER, STATES, UNAVAILABLE, AiLlm, Type, Verdict
 from flashback import names, sealed
-from workspaces.models import User, Workspace
+from workspaces.models import Workspace
 
 NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
 PAGE_SIZE = 50
@@ -51,12 +51,12 @@ def attention(workspace: Workspace, most: int = 10) -> list[AiLlm]:
     return found
 
 
-def starts_checking(row: AiLlm, viewer: User) -> bool:
-    """Whether the page runs the check by itself: the viewer made the row, or replaced its secret, just now."""
+def starts_checking(row: AiLlm) -> bool:
+    """Whether the page runs the check by itself: the row was made, moved, or got a new secret, just now."""
     credential = row.credential
     if row.verdict or credential is None or not credential.available:
         return False
-    return credential.set_by_id == viewer.pk and credential.set_at > timezone.now() - JUST_NOW
+    return row.changed_at > timezone.now() - JUST_NOW
 
 
 @dataclass(frozen=True)

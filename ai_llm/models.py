@@ -34,7 +34,7 @@ NEVER = "never"
 UNAVAILABLE = "unavailable"
 STATES = {
     **dict(Verdict.choices),
-    NEVER: "Never validated",
+    NEVER: "Not validated yet",
     UNAVAILABLE: "Needs its secret again",
 }
 
@@ -148,8 +148,13 @@ class AiLlm(models.Model):
 
     @property
     def host(self) -> str:
-        """Host and port of the endpoint, for lists."""
+        """Host and port of the endpoint."""
         return urlsplit(self.endpoint).netloc
+
+    @property
+    def address(self) -> str:
+        """The endpoint without its scheme, for lists."""
+        return self.endpoint.partition("://")[2]
 
 
 class Check(models.Model):

@@ -6,6 +6,7 @@ from ai_llm import bulk, views, wizard
 
 urlpatterns = [
     path("ai", views.overview, name="overview"),
+    path("ai/activity", views.activity, name="activity"),
     path("ai/llm", views.ai_llms, name="ai_llms"),
     path("ai/llm/validate", bulk.validate, name="ai_llms_validate"),
     path("ai/llm/new", wizard.new, name="ai_llm_new"),

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
@@ -18,6 +20,7 @@ from workspaces.address import Request, in_workspace
 
 CHECKS_SHOWN = 10
 EVENTS_SHOWN = 10
+EVENTS_A_PAGE = 50
 
 
 @require_safe
@@ -32,6 +35,16 @@ def overview(request: Request) -> HttpResponse:
         "events": events.of_workspace(request.workspace)[:EVENTS_SHOWN],
     }
     return render(request, "ai_llm/overview.html", values)
+
+
+@require_safe
+@in_workspace
+def activity(request: Request) -> HttpResponse:
+    """Everything that happened in the workspace, or to one object of it, page by page."""
+    found = events.of_workspace(request.workspace)
+    about = request.GET.get("about", "").replace("\0", "")[:40]
+    page = Paginator(found.filter(object_id=about) if about else found, EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "ai_llm/activity.html", {"page": page, "events": page.object_list, "about": about})
 
 
 @require_safe
@@ -74,6 +87,7 @@ def edit(request: Request, id: UUID) -> HttpResponse:
         except Conflict as conflict:
             form.add_error(None, conflict.message)
         else:
+            messages.success(request, "Saved.")
             return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
     endpoint = str(form["endpoint"].value() or "")
     values = {
@@ -99,8 +113,12 @@ def rotate(request: Request, id: UUID) -> HttpResponse:
         except Invalid as invalid:
             forms.refuse(form, invalid)
         else:
+            messages.success(request, "The secret is replaced. The old one is gone.")
             return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
-    values = {"form": form, "ai_llm": row, "provider": providers.PROVIDERS[row.type]}
+    stored_key = (
+        "An API Key is stored; it is kept when this stays blank." if row.credential and row.credential.key else ""
+    )
+    values = {"form": form, "ai_llm": row, "provider": providers.PROVIDERS[row.type], "stored_key": stored_key}
     return _form_page(request, "ai_llm/rotate.html", form, values)
 
 
@@ -108,16 +126,18 @@ def rotate(request: Request, id: UUID) -> HttpResponse:
 @in_workspace
 def validate(request: Request, id: UUID) -> HttpResponse:
     """Run the check and show it: the state card for htmx, else back to the page."""
-    row, busy = _found(request, id, Access.WRITE), ""
+    row, busy, wait = _found(request, id, Access.WRITE), "", 0
     try:
         validation.validate(request.user, row)
     except validation.Busy as refused:
-        busy = refused.message
+        busy, wait = refused.message, refused.retry_after
     if request.htmx:
         values = {**_detail(request, _found(request, id)), "running": False, "busy": busy}
         return render(request, "ai_llm/_checked.html", values)
     if busy:
-        return problem_page(request, 429, busy)
+        answer = problem_page(request, 429, busy)
+        answer.headers["Retry-After"] = str(wait)
+        return answer
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
 
 
@@ -129,6 +149,7 @@ def delete(request: Request, id: UUID) -> HttpResponse:
     form = forms.DeleteForm(request.POST if request.method == "POST" else None, ai_llm=row)
     if form.is_bound and form.is_valid():
         configs.delete(request.user, row)
+        messages.success(request, f"{row.name} is deleted, and its stored credentials are purged.")
         return see_other("ai_llms", slug=request.workspace.slug)
     return _form_page(request, "ai_llm/delete.html", form, {"form": form, "ai_llm": row})
 
@@ -148,7 +169,7 @@ def _found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:
 
 def _detail(request: Request, row: AiLlm) -> dict[str, Any]:
     checks = Check.objects.filter(ai_llm=row).select_related("by").order_by("-at")[:CHECKS_SHOWN]
-    running = listing.starts_checking(row, request.user) and request.may_write
+    running = listing.starts_checking(row) and request.may_write
     return {
         "ai_llm": row,
         "provider": providers.PROVIDERS[row.type],

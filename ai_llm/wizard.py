@@ -52,6 +52,8 @@ def examine(request: Request) -> HttpResponse:
     type_ = request.POST.get("type", "")
     if type_ not in Type.values:
         raise Invalid({"type": "Choose an AI LLM type first."})
+    if not request.htmx:
+        return see_other(_address(request, {"type": type_}))
     examination = doctor.examine(request.POST.get("endpoint", ""), type_)
     return render(request, "ai_llm/_doctor.html", {"examination": examination})
 

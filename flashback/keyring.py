@@ -60,7 +60,7 @@ def supply(name: str, path: Path, make: Callable[[], str], *, production: bool) 
         return _judged(Supply(given, path, pending=False, name=name))
     if production:
         raise ImproperlyConfigured(
-            f"{name} is not set. Production makes no keys; set {name} or {name}_FILE. {MAKE_ONE}"
+            f"{name} is not set. Production makes no keys; set {name} or {name}_FILE. {MAKE_ONE[name]}"
         )
     if path.exists():
         return _read(name, path)

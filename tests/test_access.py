@@ -35,6 +35,10 @@ def writes(method: str, path: str, status: int) -> tuple[str, str, dict[str, int
     return row(method, path, SIGN_IN, status, status, status, 403, 404, 404, 404)
 
 
+def manages(method: str, path: str, status: int) -> tuple[str, str, dict[str, int]]:
+    return row(method, path, SIGN_IN, status, status, 403, 403, 404, 404, 404)
+
+
 def public(method: str, path: str, status: int, *signed_in: int) -> tuple[str, str, dict[str, int]]:
     return row(method, path, status, *(signed_in or [status] * 7))
 
@@ -54,7 +58,29 @@ TABLE = {
     "account_reset_password_from_key_done": [public("GET", "/account/password/reset/key/done", 200)],
     "setup": [public("GET", "/setup/none", 410)],
     "admin": [same("GET", "/admin", 302)],
+    "workspaces": [same("GET", "/organization/workspaces", 200)],
+    "workspace_new": [
+        row("GET", "/organization/workspaces/new", SIGN_IN, 200, 403, 403, 403, 403, 200, 403),
+        row("POST", "/organization/workspaces/new", SIGN_IN, 422, 403, 403, 403, 403, 422, 403),
+    ],
+    "workspace_settings": [reads("GET", "/w/{slug}/settings"), manages("POST", "/w/{slug}/settings", 422)],
+    "members": [reads("GET", "/w/{slug}/members")],
+    "member_add": [
+        manages("GET", "/w/{slug}/members/add", 200),
+        manages("POST", "/w/{slug}/members/add", 422),
+    ],
+    "member_role": [
+        manages("GET", "/w/{slug}/members/{reader}/role", 303),
+        manages("POST", "/w/{slug}/members/{reader}/role", 422),
+        manages("POST", "/w/{slug}/members/{outsider}/role", 404),
+    ],
+    "member_remove": [
+        manages("GET", "/w/{slug}/members/{reader}/remove", 200),
+        manages("POST", "/w/{slug}/members/{only_admin}/remove", 422),
+        manages("POST", "/w/{slug}/members/{outsider}/remove", 404),
+    ],
     "overview": [reads("GET", "/w/{slug}/ai")],
+    "activity": [reads("GET", "/w/{slug}/ai/activity?about={id}")],
     "ai_llms": [reads("GET", "/w/{slug}/ai/llm")],
     "ai_llms_validate": [
         writes("GET", "/w/{slug}/ai/llm/validate?ids={id}", 200),
@@ -122,7 +148,8 @@ def test_the_table(
     signed_in: Callable[[User], Client],
 ) -> None:
     found = build.ai_llm(people.writer, people.workspace)
-    address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk)
+    members = {"reader": people.reader.pk, "outsider": people.outsider.pk, "only_admin": people.admin.pk}
+    address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk, **members)
     got = {}
     for who in PEOPLE:
         client = Client() if who == "anonymous" else signed_in(getattr(people, who))

@@ -56,7 +56,7 @@ PERSONALITIES = (
         "azure",
         "/openai/v1",
         "OTHER",
-        "Azure OpenAI: header api-key",
+        "Azure OpenAI: header api-key (checks send it to Azure hosts only)",
         Host(base="/openai/v1", header="api-key", refusal=azure_wrong_key, owner="azure").answer,
     ),
     Personality(

@@ -138,6 +138,15 @@ document.addEventListener("htmx:responseError", (event) => {
 nameTheme();
 if (document.getElementById("errors")) focusStart(document);
 
+// --- A field that is being corrected no longer says what was wrong with it ---
+
+document.addEventListener("input", (event) => {
+  const control = event.target;
+  if (control.getAttribute("aria-invalid") !== "true") return;
+  control.removeAttribute("aria-invalid");
+  document.getElementById(`${control.id}_error`)?.remove();
+});
+
 // --- Going back in the wizard: the step that was left keeps what was answered, as soon as the server has accepted it ---
 
 document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
