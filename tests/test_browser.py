@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, StorageState, expect, sync_playwright
 
 from ai_llm.sandbox import SECRETS, Sandbox
@@ -315,6 +316,89 @@ def test_each_type_takes_a_right_credential_and_refuses_a_wrong_one(
         page.get_by_role("button", name="Create configuration").click()
         expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
         settle(page, expected, scripts=True)
+
+
+def accessible(page: Page, where: str) -> None:
+    """No violation of WCAG 2.2 AA, and nothing that has to be scrolled sideways, in both themes and on a phone."""
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    for width, theme in ((1366, "light"), (1366, "dark"), (390, "light")):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(color_scheme=theme)
+        found = Axe().run(page, options={"runOnly": rules})["violations"]
+        assert [(where, width, theme, rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (where, width)
+    page.set_viewport_size({"width": 1366, "height": 900})
+
+
+def test_every_page_and_state_is_accessible(page: Page, sandbox: Sandbox) -> None:
+    name = fresh_name()
+    for fault in ("openai", "quota", "html"):
+        add(page, f"{name}-{fault}", sandbox.url(f"/{fault}/v1"), SECRET)
+        settle(page, "Accepted|Not decided", scripts=True)
+        page.get_by_text("Details").click()
+        accessible(page, f"configuration {fault}")
+    for link in ("Edit", "Replace secret", "Delete this AI LLM"):
+        page.get_by_role("link", name=link).first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(re.compile("Edit|Replace|Delete"))
+        accessible(page, link)
+        page.get_by_role("button", name=re.compile("Save|Replace|Delete")).last.click()
+        page.wait_for_timeout(500)
+        accessible(page, f"{link} refused")
+        page.goto(page.url.rsplit("/", 1)[0] if re.search("/(edit|rotate|delete)$", page.url) else page.url)
+    start = re.sub("/ai/.*", "/ai", page.url)
+    new = f"{start}/llm/new"
+    for path in (
+        start,
+        f"{start}/llm",
+        f"{start}/llm?q=nothing-like-it",
+        f"{start}/activity",
+        new,
+        f"{new}?type=AWS",
+        "/account",
+    ):
+        page.goto(path)
+        accessible(page, path)
+    choose_openai(page)
+    page.get_by_label("API Endpoint").fill("api.openai.com/v1/chat/completions")
+    expect(page.locator("#doctor .notice").first).to_be_visible()
+    accessible(page, "doctor")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#errors")).to_be_visible()
+    accessible(page, "configuration refused")
+
+
+def test_the_keyboard_alone_walks_the_guide(page: Page, sandbox: Sandbox) -> None:
+    name = fresh_name()
+
+    def tab_to(words: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            said = page.evaluate("(document.activeElement.labels?.[0] || document.activeElement).textContent")
+            if re.search(words, said.strip()):
+                return
+        pytest.fail(f"Tab never reached {words}")
+
+    tab_to("^AI LLM$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="AI LLM", level=1)).to_be_focused()
+    tab_to("Add AI LLM")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Add AI LLM")).to_be_focused()
+    tab_to("^OpenAI")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Configuration Name")).to_be_visible()
+    tab_to("Configuration Name")
+    page.keyboard.type(name)
+    tab_to("API Endpoint")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(sandbox.url("/openai/v1"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Create configuration")).to_be_visible()
+    tab_to("API Secret")
+    page.keyboard.type(SECRET)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    settle(page, "^Accepted$", scripts=True)
 
 
 def test_the_setup_link_makes_the_owner_once(browser: Browser, tmp_path: Path) -> None:
