@@ -190,8 +190,8 @@ def _https(text: str) -> str:
     """Return the https form of an http endpoint when that one can be stored."""
     if not re.match(r"http://", text, re.IGNORECASE):
         return ""
-    parts = urlsplit(f"https{text[4:]}")
     try:
+        parts = urlsplit(f"https{text[4:]}")
         netloc = parts.netloc.removesuffix(":80")
         return outbound.check_shape(urlunsplit(("https", netloc, parts.path.rstrip("/"), "", "")))
     except (ShapeError, ValueError):

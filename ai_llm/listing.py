@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from ai_llm.causes import CAUSES
-from ai_llm.models import NEVER, STATES, UNAVAILABLE, AiLlm, Type, Verdict
+from ai_llm.models import NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
 from flashback import names, sealed
 from workspaces.models import Workspace
 
@@ -22,30 +22,45 @@ ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "ol
 ORDER_WORDS = {"name": "Name A to Z", "-name": "Name Z to A", "newest": "Newest first", "oldest": "Oldest first"}
 
 
-def in_state(rows: "QuerySet[AiLlm]", wanted: str) -> "QuerySet[AiLlm]":
-    """Return the rows whose state is `wanted`."""
-    readable = {"credential__key_id__in": sealed.key_ids(), "credential__secret__isnull": False}
+def unavailable(workspace: Workspace) -> "QuerySet[AiLlm]":
+    """Return the configurations of `workspace` whose secret no key of this installation opens, or that have none."""
+    lost = Credential.objects.filter(workspace=workspace).exclude(key_id__in=sealed.key_ids())
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    bare = Q(credential=None)
+    return rows.filter(bare | Q(credential__in=lost) if lost.exists() else bare)
+
+
+def in_state(rows: "QuerySet[AiLlm]", wanted: str, lost: "QuerySet[AiLlm]", *, any_lost: bool) -> "QuerySet[AiLlm]":
+    """Return the rows whose state is `wanted`; `lost` are the unavailable ones, normally none (`any_lost`)."""
     if wanted == UNAVAILABLE:
-        return rows.exclude(**readable)
-    return rows.filter(**readable, verdict="" if wanted == NEVER else wanted)
+        return rows.filter(pk__in=lost.values("pk"))
+    found = rows.filter(verdict="" if wanted == NEVER else wanted)
+    return found.exclude(pk__in=lost.values("pk")) if any_lost else found
 
 
 def counts(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return state, its words and its number of AI LLMs, for every state; one query."""
-    rows = AiLlm.objects.of(workspace).values_list("verdict", "credential__key_id").annotate(number=Count("pk"))
+    """Return state, its words and its number of AI LLMs, for every state; two queries."""
     found = dict.fromkeys(STATES, 0)
-    for verdict, key_id, number in rows.order_by():
-        found[(verdict or NEVER) if key_id in sealed.key_ids() else UNAVAILABLE] += number
+    for verdict, number in _by_verdict(AiLlm.objects.of(workspace)):
+        found[verdict or NEVER] += number
+    for verdict, number in _by_verdict(unavailable(workspace)):
+        found[verdict or NEVER] -= number
+        found[UNAVAILABLE] += number
     return [{"state": state, "words": words, "number": found[state]} for state, words in STATES.items()]
+
+
+def _by_verdict(rows: "QuerySet[AiLlm]") -> "QuerySet[AiLlm, tuple[str, int]]":
+    return rows.order_by().values_list("verdict").annotate(number=Count("pk"))
 
 
 def attention(workspace: Workspace, most: int = 10) -> list[AiLlm]:
     """Return the configurations that somebody should look at, the worst first."""
     rows = AiLlm.objects.of(workspace).select_related("credential", "last_check")
     rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
-    found: list[AiLlm] = []
+    found, lost = list[AiLlm](), unavailable(workspace)
+    any_lost = lost.exists()
     for wanted in (UNAVAILABLE, Verdict.REJECTED.value, Verdict.UNDECIDED.value, NEVER):
-        found += in_state(rows, wanted).order_by("name_key")[: most - len(found)]
+        found += in_state(rows, wanted, lost, any_lost=any_lost).order_by("name_key")[: most - len(found)]
         if len(found) >= most:
             break
     return found
@@ -96,14 +111,18 @@ class Query:
     def page_of(self, workspace: Workspace) -> Page[AiLlm]:
         """Return one page of the matching rows with what the list shows of each; a page too far is the last one."""
         rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
-        rows = rows.select_related("credential", "last_check", "created_by")
         if self.search:
             rows = rows.filter(name_key__contains=names.key(self.search)) | rows.filter(endpoint__icontains=self.search)
         if self.type:
             rows = rows.filter(type=self.type)
         if self.state:
-            rows = in_state(rows, self.state)
-        return Paginator(rows.order_by(ORDERS[self.order], "pk"), PAGE_SIZE).get_page(self.page)
+            lost = unavailable(workspace)
+            rows = in_state(rows, self.state, lost, any_lost=lost.exists())
+        # Two steps: which ids are on the page, from an index; then those rows with what hangs on them.
+        page = Paginator(rows.order_by(ORDERS[self.order]).values_list("pk", flat=True), PAGE_SIZE).get_page(self.page)
+        shown = AiLlm.objects.select_related("credential", "last_check", "created_by").in_bulk(list(page.object_list))
+        found = [shown[pk] for pk in page.object_list if pk in shown]
+        return Page(found, page.number, cast("Paginator[AiLlm]", page.paginator))
 
 
 def _known(value: str, allowed: Iterable[str]) -> str:

@@ -55,6 +55,9 @@ class Credential(models.Model):
     set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     expires_at = models.DateTimeField(null=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "key_id"], name="credentials_by_key")]
+
     def __str__(self) -> str:
         return f"credential {self.pk}"
 
@@ -130,9 +133,18 @@ class AiLlm(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["workspace", "name_key"], condition=models.Q(deleted_at=None), name="ai_llms_by_name"),
             models.Index(
-                fields=["workspace", "verdict"], condition=models.Q(deleted_at=None), name="ai_llms_by_verdict"
+                fields=["workspace"],
+                condition=models.Q(credential=None, deleted_at=None),
+                name="ai_llms_without_secret",
+            ),
+            models.Index(
+                fields=["workspace", "created_at"], condition=models.Q(deleted_at=None), name="ai_llms_by_age"
+            ),
+            models.Index(
+                fields=["workspace", "verdict", "name_key"],
+                condition=models.Q(deleted_at=None),
+                name="ai_llms_by_verdict",
             ),
         ]
 
@@ -145,6 +157,11 @@ class AiLlm(models.Model):
         if self.credential is None or not self.credential.available:
             return UNAVAILABLE
         return self.verdict or NEVER
+
+    @property
+    def type_label(self) -> str:
+        """The type in words; cheaper than get_type_display, which a list would call for every row."""
+        return str(Type(self.type).label)
 
     @property
     def host(self) -> str:
