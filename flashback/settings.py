@@ -88,7 +88,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "flashback.web.GuardSecretsMiddleware",
+    "flashback.web.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "workspaces.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -161,7 +162,11 @@ def _from_url(name: str, read: Any, default: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": _database(environment.text("DATABASE_URL"))}
-CACHES = {"default": _from_url("CACHE_URL", Env.cache_url_config, "locmemcache://")}
+_cache = _from_url("CACHE_URL", Env.cache_url_config, "locmemcache://")
+if _cache["BACKEND"].endswith((".LocMemCache", ".DatabaseCache", ".FileBasedCache")):
+    # The counters of attempts live here. Django's 300 entries would let a stranger push a lock out with other attempts.
+    _cache["OPTIONS"] = {"MAX_ENTRIES": 100_000, **_cache.get("OPTIONS", {})}
+CACHES = {"default": _cache}
 _email = _from_url("EMAIL_URL", Env.email_url_config, "consolemail://")
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]
 EMAIL_HOST = _email.get("EMAIL_HOST", "")
@@ -198,6 +203,7 @@ PASSWORD_RESET_TIMEOUT = 3600  # seconds
 # --- Cookies and headers ----------------------------------------------------------------------------------------------
 
 _prefix = "__Host-" if HTTPS else ""
+SESSION_ENGINE = "workspaces.sessions"
 SESSION_COOKIE_NAME = f"{_prefix}sid"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True
@@ -246,6 +252,7 @@ STORAGES = {
     },
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = TESTING or DEBUG
 
 # --- Language, time, logs ---------------------------------------------------------------------------------------------

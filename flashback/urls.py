@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from flashback.styleguide import styleguide
 from workspaces import address, views
 
+handler500 = "flashback.web.server_error"
 handler404 = "flashback.web.not_found"
 handler403 = "flashback.web.forbidden"
 handler400 = "flashback.web.bad_request"
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("setup/<str:token>", views.set_up, name="setup"),
     path("account", views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
+    path("", include("workspaces.space_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
     *developers,
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),

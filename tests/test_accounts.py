@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth import hashers
 from django.contrib.sessions.models import Session
 from django.core import mail
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -18,6 +19,7 @@ from django.urls import reverse
 from flashback.web import CONTENT_SECURITY_POLICY
 from tests import build
 from tests.conftest import People
+from workspaces import people as verbs
 from workspaces import sessions
 from workspaces.models import Event, User
 
@@ -163,6 +165,26 @@ def test_switching_somebody_off_ends_their_sessions(people: People, signed_in: C
     assert not is_signed_in(client)
 
 
+def test_letting_somebody_in_again_does_not_bring_their_old_sessions_back(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client, other = signed_in(people.reader), signed_in(people.writer)
+    verbs.set_standing(people.staff, people.reader, active=False, staff=False)
+    verbs.set_standing(people.staff, people.reader, active=True, staff=False)
+    assert not is_signed_in(client)
+    assert is_signed_in(other)
+    assert sign_in(client, people.reader.email).status_code == 303
+    assert is_signed_in(client)
+
+
+def test_giving_somebody_the_admin_site_keeps_their_sessions(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client = signed_in(people.reader)
+    verbs.set_standing(people.staff, people.reader, active=True, staff=True)
+    assert is_signed_in(client)
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -259,6 +281,30 @@ def test_posts_to_the_sign_in_page_are_limited_and_the_page_says_so(people: Peop
     assert responses[-1].headers["Retry-After"] == "60"
     assert "Flashback</title>" in responses[-1].text
     assert Client().get("/account/login").status_code == 200
+
+
+def test_many_other_counters_do_not_push_a_lock_out(people: People) -> None:
+    for _ in range(6):
+        sign_in(Client(), people.reader.email, "wrong")
+    for number in range(400):
+        cache.set(f"another-counter-{number}", [1.0])
+    assert sign_in(Client(), people.reader.email).status_code == 429
+
+
+@pytest.mark.parametrize("route", ["login", "password/reset", "password/reset/key/abc-def"])
+def test_asking_for_the_head_of_a_page_uses_up_no_limit(people: People, route: str) -> None:
+    assert [Client().head(f"/account/{route}").status_code for _ in range(25)] == [200] * 25
+    assert Client().head("/account/login").content == b""
+    assert sign_in(Client(), people.reader.email).status_code == 303
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "PUT", "DELETE", "PROPFIND"])
+def test_a_method_that_these_pages_do_not_know_uses_up_no_limit(people: People, method: str) -> None:
+    """Another site can make a browser send OPTIONS (a CORS preflight) as often as it likes."""
+    responses = [Client().generic(method, "/account/login") for _ in range(12)]
+    assert [response.status_code for response in responses] == [405] * 12
+    assert responses[0].headers["Allow"] == "GET, HEAD, POST"
+    assert sign_in(Client(), people.reader.email).status_code == 303
 
 
 # --- Sessions ---------------------------------------------------------------------------------------------------------

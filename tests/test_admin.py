@@ -220,15 +220,75 @@ def test_what_is_not_shown_cannot_be_guessed_through_the_address(
 
 
 @pytest.mark.parametrize(
-    "query", ["verdict__exact=accepted", "type__exact=OPENAI", "deleted_at__isempty=1", "created_at__year=2026"]
-)
+    "query",
+    [
+        "verdict__exact=accepted", "type__exact=OPENAI", "type__exact=OPENAI&type__exact=AWS", "deleted_at__isempty=1",
+        "created_at__year=2026", "created_at__year=2026&created_at__month=11",
+        "created_at__year=2026&created_at__month=11&created_at__day=23",
+        "created_at__gte=2026-01-01 00:00:00%2B00:00&created_at__lt=2027-01-01 00:00:00%2B00:00",
+    ],
+)  # fmt: skip
 def test_the_offered_filters_work(people: People, signed_in: Callable[[User], Client], query: str) -> None:
     configuration(people)
     assert signed_in(people.staff).get(f"{index_of(AiLlm)}?{query}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (AiLlm, "type__regex=("),
+        (AiLlm, "type__iregex=("),
+        (AiLlm, "verdict__in=accepted"),
+        (AiLlm, "created_at__week_day=1"),
+        (AiLlm, "deleted_at__year=9999"),
+        (User, "is_active__contains=1"),
+        (User, "organization_role__in=1"),
+        (User, "organization_role__regex=("),
+        (Event, "object_kind__year=1"),
+        (Event, "at__regex=("),
+        (Organization, "created_at__date=x"),
+    ],
+)
+def test_only_the_kinds_of_comparison_that_the_page_offers_are_taken(
+    people: People, signed_in: Callable[[User], Client], model: type[Any], query: str
+) -> None:
+    assert signed_in(people.staff).get(f"{index_of(model)}?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (Organization, "created_at__year=9999"),
+        (Organization, "created_at__year=99999999999999999999"),
+        (Organization, "created_at__year=2026&created_at__month=99999999999999999999"),
+        (Organization, "created_at__year=9999&created_at__month=12&created_at__day=31"),
+        (Organization, "created_at__gte=%00"),
+        (User, "joined_at__year=9999"),
+        (User, "is_active__exact=%00"),
+        (Event, "at__year=9999"),
+        (Event, "object_kind__exact=%00"),
+        (Check, "at__year=9999&at__month=12"),
+        (Check, "verdict__exact=%00"),
+        (Membership, "role__exact=%00"),
+        (AiLlm, "type__exact=%00"),
+        (AiLlm, "verdict__exact=accepted&verdict__exact=a%00b"),
+        (AiLlm, "verdict__in=%00"),
+        (User, "is_active__contains=%00"),
+        (AiLlm, "%00=1"),
+    ],
+)
+def test_a_filter_that_cannot_be_right_leads_to_the_whole_list(
+    people: People, signed_in: Callable[[User], Client], model: type[Any], query: str
+) -> None:
+    client, path = signed_in(people.staff), index_of(model)
+    response = client.get(f"{path}?{query}")
+    assert (response.status_code, response.headers["Location"]) == (302, f"{path}?e=1")
+    assert client.get(f"{path}?e=1").status_code == 200
+    assert client.get(f"{path}?e=1&{query}").status_code == 200
+
+
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("text", ["acme", "6543", CANARY, "a\0b", "%_'\"", "é" * 400])
+@pytest.mark.parametrize("text", ["acme", "6543", CANARY, "a\0b", "%_'\"", "é" * 400, "a " * 3000, '"' * 200])
 def test_searching_is_safe_and_never_over_secrets(
     people: People, signed_in: Callable[[User], Client], model: type[Any], text: str
 ) -> None:
@@ -237,6 +297,41 @@ def test_searching_is_safe_and_never_over_secrets(
     assert response.status_code == 200
     if text in {"6543", CANARY}:
         assert response.context["cl"].result_count == 0
+
+
+@pytest.mark.parametrize(("query", "found"), [("acme " * 7 + "other", 0), ("acme " * 8 + "other", 1)])
+def test_a_search_is_for_eight_words_at_most(
+    people: People, signed_in: Callable[[User], Client], query: str, found: int
+) -> None:
+    response = signed_in(people.staff).get(index_of(Organization), {"q": query})
+    assert response.context["cl"].result_count == found
+
+
+def test_looking_something_up_for_a_field_takes_any_term(people: People, signed_in: Callable[[User], Client]) -> None:
+    query = {"app_label": "ai_llm", "model_name": "aillm", "field_name": "workspace"}
+    for term in ("\0", "a " * 3000):
+        assert signed_in(people.staff).get("/admin/autocomplete/", {**query, "term": term}).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "key",
+    ["%00", "a%00b", "%FF%FE", "%ED%A0%80", "x" * 5000, "9" * 40, "9" * 5000, "_5F", "_5F00", "_00", "_0A", "%0A"],
+)
+def test_a_row_that_cannot_be_there_is_not_there(
+    people: People, signed_in: Callable[[User], Client], model: type[Any], key: str
+) -> None:
+    client = signed_in(people.staff)
+    for ending in ("/change/", "/history/", "/"):
+        response = client.get(f"{index_of(model)}{key}{ending}")
+        assert (ending, response.status_code) in {(ending, 302), (ending, 404)}
+
+
+@pytest.mark.parametrize("path", ["r/1/abc/", "r/1/1/", "r/99999999999999999999999/1/"])
+def test_no_address_leads_from_any_row_to_a_page_elsewhere(
+    people: People, signed_in: Callable[[User], Client], path: str
+) -> None:
+    assert signed_in(people.staff).get(f"/admin/{path}").status_code == 404
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
@@ -32,13 +32,16 @@ Page = Callable[Concatenate[Request, P], HttpResponse]
 def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
     """Give the view a request whose `workspace` is the one named by the address, or answer 404.
 
-    Remembers the workspace as the person's last one, so that `/` leads back to it.
+    Remembers the workspace as the person's last one, so that `/` leads back to it. A slug that the workspace had
+    before leads to the same address with the current one, for whoever may see the workspace.
     """
 
     @wraps(view)
     def wrapped(request: Request, *arguments: Any, slug: str, **keywords: Any) -> HttpResponse:
         found = Workspace.objects.visible_to(request.user).filter(slug=slug).first()
         role = access.of(request.user, found) if found else None
+        if found is None and (renamed := Workspace.objects.visible_to(request.user).formerly(slug).first()):
+            return _moved(request, renamed)
         if found is None or role is None:
             raise NotFound("There is no workspace here that you can see. Choose one in the menu at the top.")
         request.workspace, request.access, request.may_write = found, role, role >= access.Access.WRITE
@@ -47,6 +50,14 @@ def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
         return view(request, *arguments, **keywords)
 
     return wrapped
+
+
+def _moved(request: Request, workspace: Workspace) -> HttpResponse:
+    # 308 rather than 301 (RFC 9110, 15.4.9): a form that was open during the renaming arrives as it was sent.
+    match, query = request.resolver_match, request.META.get("QUERY_STRING", "")
+    assert match is not None  # noqa: S101 - a view is only called through its route
+    path = reverse(match.view_name, args=match.args, kwargs={**match.kwargs, "slug": workspace.slug})
+    return HttpResponsePermanentRedirect(f"{path}?{query}" if query else path, preserve_request=True)
 
 
 def home(request: Request) -> HttpResponse:

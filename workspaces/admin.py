@@ -1,14 +1,20 @@
 """The admin site for the installation's own staff: much to look at, next to nothing to change, no secret at all."""
 
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import Model
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
+from django.db import DataError
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
+from django.utils.text import smart_split
 
 from flashback.web import see_other
 from workspaces import people
@@ -34,6 +40,21 @@ for module, model in (("django.contrib.auth.admin", "auth.Group"), ("allauth.acc
     import_module(module)
     admin.site.unregister(apps.get_model(model))
 
+
+_all_urls = admin.site.get_urls
+
+
+def get_urls() -> list[URLPattern | URLResolver]:
+    """Return Django's routes without the one from a row to its page elsewhere: no row has one."""
+    return [route for route in _all_urls() if getattr(route, "name", "") != "view_on_site"]
+
+
+admin.site.get_urls = get_urls  # type: ignore[method-assign]  # Django has no setting for it
+
+SEARCH_CHARACTERS, SEARCH_WORDS = 120, 8
+# The ends of the addresses that the lists themselves link to: those of filters, and those of the bar of dates.
+FILTERS = frozenset({"", "exact", "isnull", "isempty"})
+DATES = frozenset({"gte", "lt", "year", "month", "day"})
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -64,8 +85,32 @@ class ReadOnly(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Return whether the address may filter by `lookup`: only by what the page offers: nothing can be guessed."""
         offered = {str(entry[0] if isinstance(entry, tuple) else entry) for entry in self.list_filter}
-        field = lookup.split("__", maxsplit=1)[0]
-        return field in {*offered, self.date_hierarchy} and super().lookup_allowed(lookup, value, request)
+        field, _, kind = lookup.partition("__")
+        kinds = DATES if field == self.date_hierarchy else FILTERS if field in offered else frozenset()
+        return kind in kinds and super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return the list that the address asks for. Raises IncorrectLookupParameters, which leads to the whole list.
+
+        Django raises it too, but not for a year that no calendar has, nor for what only the database refuses.
+        """
+        given = (text for name, texts in request.GET.lists() if name != SEARCH_VAR for text in (name, *texts))
+        if any("\0" in text for text in given):
+            raise IncorrectLookupParameters
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError, DataError) as fault:
+            raise IncorrectLookupParameters from fault
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> "tuple[QuerySet[Any], bool]":
+        """Return the rows with each of the first words of `search_term`, and whether some may be there twice.
+
+        Every word is one more condition on every column searched, and databases limit how many there may be.
+        """
+        words = smart_split(search_term.replace("\0", "")[:SEARCH_CHARACTERS])
+        return super().get_search_results(request, queryset, " ".join(islice(words, SEARCH_WORDS)))
 
 
 @admin.register(Organization)

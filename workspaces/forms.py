@@ -1,4 +1,4 @@
-"""The forms of sign-in, passwords and setup. They check shape; allauth and the verbs check what the values mean."""
+"""The forms about people and workspaces. They check shape; allauth and the verbs check what the values mean."""
 
 from typing import Any
 
@@ -8,6 +8,11 @@ from allauth.account.internal.flows import password_reset
 from allauth.core import context
 from django import forms
 from django.http import HttpRequest
+
+from flashback.errors import Invalid
+from workspaces import members, spaces
+from workspaces.access import Access
+from workspaces.models import User, Workspace
 
 AT_LEAST = "At least 12 characters. A few unrelated words are easy to remember and hard to guess."
 EMAIL = {"type": "email", "autocomplete": "username", "inputmode": "email", "spellcheck": "false"}
@@ -87,7 +92,16 @@ class ReauthenticateForm(allauth.ReauthenticateForm):  # type: ignore[misc]  # a
         _dress(self.fields["password"], "Password")
 
 
-class SetupForm(forms.Form):
+class VerbForm(forms.Form):
+    """A form whose values a verb checks for what they mean."""
+
+    def take(self, errors: dict[str, str]) -> None:
+        """Put what a verb refused beside the fields; what is about no field here is about the whole form."""
+        for field, message in errors.items():
+            self.add_error(field if field in self.fields else None, message)
+
+
+class SetupForm(VerbForm):
     """What the first owner says about themselves; `organizations.found` checks what the values mean."""
 
     organization = forms.CharField(
@@ -100,7 +114,123 @@ class SetupForm(forms.Form):
         strip=False, help_text=AT_LEAST, widget=forms.PasswordInput({"autocomplete": "new-password"})
     )
 
+
+def _workspace_name() -> forms.CharField:
+    return forms.CharField(
+        label="Workspace name",
+        help_text="A team or a product, for example. It is unique in your organization.",
+        widget=forms.TextInput({"autocomplete": "off"}),
+        error_messages={"required": "Enter a workspace name, for example Platform."},
+    )
+
+
+class NewWorkspaceForm(VerbForm):
+    """What a workspace is called; its address follows from it."""
+
+    name = _workspace_name()
+
+
+class RenameForm(VerbForm):
+    """Another name for a workspace. `was` is the one that the person looked at; the page prints it as it is now."""
+
+    name = _workspace_name()
+    keep_slug = forms.BooleanField(
+        required=False, help_text="Otherwise the address follows the name. Links with the old one go on working."
+    )
+    was = forms.CharField(required=False)
+
+    def __init__(self, *arguments: Any, workspace: Workspace, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.initial = {"name": workspace.name, "keep_slug": not spaces.has_slug_of_name(workspace)}
+        self.fields["keep_slug"].label = f"Keep the address /w/{workspace.slug}"
+
+
+def _role(first: str = "") -> forms.ChoiceField:
+    words = {
+        Access.READ: "READ: sees everything but secrets",
+        Access.WRITE: "WRITE: also adds, changes, validates and deletes",
+        Access.ADMIN: "ADMIN: also manages members and settings",
+    }
+    return forms.ChoiceField(
+        label="Role",
+        choices=[(access.name, text) for access, text in words.items()],
+        initial=first,
+        error_messages={"required": "Choose a role.", "invalid_choice": "Choose a role from the list."},
+    )
+
+
+class RoleForm(VerbForm):
+    """The role of a member."""
+
+    role = _role()
+
+
+class RemoveMemberForm(VerbForm):
+    """Nothing to fill in: only what a verb refused."""
+
+
+class AddMemberForm(VerbForm):
+    """Whom to add, chosen from a list or named by e-mail address, and with which role."""
+
+    MOST = 200  # people in the list; beyond that it is no help and a page too heavy
+
+    email = forms.EmailField(
+        label="E-mail address",
+        required=False,
+        max_length=254,
+        widget=forms.EmailInput({"autocomplete": "off", "spellcheck": "false"}),
+        error_messages={"invalid": "Enter an e-mail address, such as name@example.com."},
+    )
+    role = _role(Access.READ.name)
+
+    def __init__(self, *arguments: Any, actor: User, workspace: Workspace, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.actor = actor
+        people = {str(person.pk): person for person in members.candidates(actor, workspace)[: self.MOST + 1]}
+        self.people = people if len(people) <= self.MOST else {}
+        if self.people:
+            self.fields = {"person": _person(self.people), **self.fields}
+            self.fields["email"].help_text = "Instead of choosing from the list."
+        else:
+            self.fields["email"].help_text = "Somebody of your organization."
+
+    def clean(self) -> dict[str, Any]:
+        """Return the values with `person` as the one to add, however it was named."""
+        values = super().clean() or {}
+        chosen, email = values.get("person"), values.pop("email", "")
+        if self.errors:
+            return values
+        if chosen and email:
+            raise forms.ValidationError("Choose a person or enter an e-mail address, not both.")
+        if not chosen and not email:
+            self.add_error(next(iter(self.fields)), "Choose a person, or enter an e-mail address.")
+            return values
+        return {**values, "person": self.people[chosen] if chosen else self._by_email(email)}
+
     def take(self, errors: dict[str, str]) -> None:
-        """Put what a verb refused beside the fields; the field "" is the whole form."""
-        for field, message in errors.items():
-            self.add_error(field or None, message)
+        """Put what is about the person beside the field that was used to name them."""
+        about = errors.get("person")
+        if about and self.data.get("email"):
+            errors = {**errors, "email": about}
+            del errors["person"]
+        super().take(errors)
+
+    def _by_email(self, email: str) -> User | None:
+        try:
+            return members.by_email(self.actor, email)
+        except Invalid as invalid:
+            self.take(invalid.errors)
+            return None
+
+
+def _person(people: dict[str, User]) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        choices=[("", "Choose a person"), *((key, _name_and_email(person)) for key, person in people.items())],
+        required=False,
+        help_text="People of your organization who are no members yet.",
+        error_messages={"invalid_choice": "This person can no longer be added. Choose another one."},
+    )
+
+
+def _name_and_email(person: User) -> str:
+    return f"{person.name} ({person.email})" if person.name else person.email

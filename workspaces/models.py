@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from workspaces.access import Access, OrganizationRole
 
@@ -55,6 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin site.")
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     last_workspace = models.ForeignKey(
         "Workspace", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -79,6 +81,15 @@ class User(AbstractBaseUser, PermissionsMixin):
         """The name to show for this person: their own, or the e-mail address."""
         return self.name or self.email
 
+    def end_sessions(self) -> None:
+        """Make every session of this person worthless for good, here and elsewhere. The caller saves."""
+        self.session_epoch += 1
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Sessions hold this, and end when it changes. Django has the password alone in it.
+        what = f"{self.session_epoch} {self.password}"
+        return salted_hmac("workspaces.models.User.session", what, secret=secret, algorithm="sha256").hexdigest()
+
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     """Reads of workspaces."""
@@ -91,6 +102,24 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         if actor.organization_role >= OrganizationRole.ADMINISTRATOR:
             return own
         return own.filter(memberships__user=actor)
+
+    def formerly(self, slug: str) -> Self:
+        """The workspaces that had this slug before; at most one in an organization."""
+        return self.filter(former_slugs__slug=slug)
+
+    def listed_for(self, actor: User) -> Self:
+        """Those visible to `actor` by name, each with `people` (number of members) and `own_role` ("" for none)."""
+        own = Membership.objects.filter(workspace=models.OuterRef("pk"), user=actor).values("role")
+        everybody = Membership.objects.filter(workspace=models.OuterRef("pk")).order_by().values("workspace")
+        number = everybody.annotate(number=models.Count("pk")).values("number")
+        return (
+            self.visible_to(actor)
+            .annotate(
+                people=Coalesce(models.Subquery(number), 0),
+                own_role=Coalesce(models.Subquery(own), models.Value("")),
+            )
+            .order_by("name_key")
+        )
 
 
 class Workspace(models.Model):
@@ -115,6 +144,33 @@ class Workspace(models.Model):
         return self.name
 
 
+class FormerSlug(models.Model):
+    """A slug that a workspace had before: its addresses lead to the current ones, and no other workspace gets it."""
+
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="former_slugs")
+    slug = models.SlugField(max_length=60)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "slug"], name="one_former_workspace_per_slug")]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Reads of memberships."""
+
+    def active(self) -> Self:
+        """Those of people who may sign in."""
+        return self.filter(user__is_active=True)
+
+    def by_label(self) -> Self:
+        """In the order of the people's labels, each with its person."""
+        label = Lower(Coalesce(NullIf("user__name", models.Value("")), "user__email"))
+        return self.select_related("user").order_by(label, "pk")
+
+
 class Membership(models.Model):
     """One person's role in one workspace."""
 
@@ -122,6 +178,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=5, choices=Access.role_choices())
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["workspace", "user"], name="one_membership_per_person")]

@@ -12,7 +12,8 @@ from workspaces.models import User
 def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> User:
     """Let a person in or keep them out (`active`), and give or take the admin site (`staff`, with the group Support).
 
-    Somebody who is no longer active is signed out everywhere at once. Records `person.standing_changed` with old and
+    Somebody who is no longer active is signed out everywhere at once, for good: letting them in again brings no session
+    back. Records `person.standing_changed` with old and
     new values. Raises `Denied` for everybody but the installation's superusers, and for oneself.
     """
     if not actor.is_active or not actor.is_superuser:
@@ -23,7 +24,9 @@ def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> Use
         row = User.objects.select_for_update().get(pk=person.pk)
         before = {"active": row.is_active, "staff": row.is_staff}
         row.is_active, row.is_staff = active, staff
-        row.save(update_fields=["is_active", "is_staff"])
+        if before["active"] and not active:
+            row.end_sessions()
+        row.save(update_fields=["is_active", "is_staff", "session_epoch"])
         support, _ = Group.objects.get_or_create(name=SUPPORT)
         (row.groups.add if staff else row.groups.remove)(support)
         after = {"active": active, "staff": staff}

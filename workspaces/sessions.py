@@ -1,14 +1,18 @@
 """How long a sign-in lasts, and what signing out leaves behind."""
 
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
 
 from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+# As django.contrib.sessions.backends.base makes them.
+KEY = re.compile(r"[a-z0-9]{32}")
 SIGNED_IN_AT, SEEN_AT = "signed_in_at", "seen_at"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Written this often at most, so that reading pages does not mean writing rows.
@@ -24,6 +28,17 @@ class Limits(NamedTuple):
 
 CONSOLE = Limits(idle=12 * HOUR, whole=7 * DAY)
 ADMIN = Limits(idle=30 * MINUTE, whole=8 * HOUR)
+
+
+class SessionStore(DatabaseStore):
+    """Django's sessions in the database, which is not asked for keys that cannot be one.
+
+    A cookie may hold any character, written as in `"\\000"` (RFC 2109 quotes so, and Python still reads it), and
+    PostgreSQL refuses a NUL with an error.
+    """
+
+    def _validate_session_key(self, key: str | None) -> bool:
+        return key is not None and KEY.fullmatch(key) is not None
 
 
 class SessionLimitsMiddleware:

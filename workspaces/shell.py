@@ -4,15 +4,28 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from workspaces.models import Workspace
+from workspaces import spaces
+from workspaces.models import User, Workspace
+
+OFFERED = 50  # workspaces in the switcher; the page of all workspaces has the rest
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Return `workspaces` (a lazy queryset) and `workspace` (set by the view that found it, or None)."""
+    """Return `workspaces` (the first ones by name, lazily), `workspace`, and `may_create_workspace`.
+
+    `workspace` is the one that the address names; elsewhere, as on the pages of one's account, it is the last one
+    used, so that the menu stays, or None when that is no longer visible.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {"workspaces": [], "workspace": None}
+        return {"workspaces": [], "workspace": None, "may_create_workspace": False}
     return {
-        "workspaces": Workspace.objects.visible_to(user).order_by("name_key"),
-        "workspace": getattr(request, "workspace", None),
+        "workspaces": Workspace.objects.visible_to(user).order_by("name_key")[:OFFERED],
+        "workspace": getattr(request, "workspace", None) or _last(user),
+        "may_create_workspace": spaces.may_create(user),
     }
+
+
+def _last(user: User) -> Workspace | None:
+    last = user.last_workspace_id
+    return Workspace.objects.visible_to(user).filter(pk=last).first() if last else None

@@ -1,5 +1,6 @@
 """The verbs on workspaces."""
 
+import re
 import secrets
 from itertools import chain, count
 
@@ -7,13 +8,22 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from flashback import names
-from flashback.errors import Denied, Invalid
+from flashback.errors import Conflict, Denied, Invalid
 from workspaces import access, events
 from workspaces.access import Access, OrganizationRole
-from workspaces.models import Membership, Organization, User, Workspace
+from workspaces.models import FormerSlug, Membership, Organization, User, Workspace
 
 SAME_NAME = "Your organization already has a workspace with this name. Choose another one."
+GONE = "This workspace was deleted in the meantime."
 LONGEST_SLUG = 50
+LABEL = "Workspace name"
+# A name in another script leaves no slug behind; such a workspace is found by this and a short random word.
+NAMELESS = "workspace-"
+
+
+def may_create(actor: User) -> bool:
+    """Return whether `actor` may create workspaces: whether their pages show the way to it. `create` asks again."""
+    return actor.organization_id is not None and actor.organization_role >= OrganizationRole.WORKSPACES
 
 
 def create(actor: User, organization: Organization, *, name: str) -> Workspace:
@@ -24,14 +34,15 @@ def create(actor: User, organization: Organization, *, name: str) -> Workspace:
     access.require_organization(actor, OrganizationRole.WORKSPACES)
     if actor.organization_id != organization.pk:
         raise Denied("You can create workspaces in your own organization only.")
-    name = names.clean(name, label="Workspace name")
-    key = names.key(name)
-    if organization.workspaces.filter(name_key=key).exists():
-        raise Invalid({"name": SAME_NAME})
+    name = names.clean(name, label=LABEL)
     try:
         with transaction.atomic():
+            _lock_slugs(organization)
+            _refuse_taken(organization, name)
             slug = _free_slug(organization, name)
-            workspace = Workspace.objects.create(organization=organization, name=name, name_key=key, slug=slug)
+            workspace = Workspace.objects.create(
+                organization=organization, name=name, name_key=names.key(name), slug=slug
+            )
             Membership.objects.create(workspace=workspace, user=actor, role=Access.ADMIN.name)
             events.record(actor, "workspace.created", workspace, workspace=workspace)
     except IntegrityError:
@@ -39,8 +50,93 @@ def create(actor: User, organization: Organization, *, name: str) -> Workspace:
     return workspace
 
 
-def _free_slug(organization: Organization, name: str) -> str:
-    # A name in another script leaves nothing behind; such a workspace is found by a short random word.
-    base = slugify(name)[:LONGEST_SLUG].strip("-_") or f"workspace-{secrets.token_hex(2)}"
-    taken = set(organization.workspaces.filter(slug__startswith=base).values_list("slug", flat=True))
+def rename(actor: User, workspace: Workspace, *, name: str, keep_slug: bool = False, was: str = "") -> Workspace:
+    """Give a workspace another name, and a slug made from it, and record `workspace.renamed` with old and new values.
+
+    Addresses with the old slug lead to the new one from then on, and no other workspace of the organization gets it.
+    With `keep_slug` the slug stays. `was` is the name that the person looked at, "" for any. Nothing to change records
+    nothing. Returns the row as stored. Raises `Denied`, `Invalid` for the field `name`, and `Conflict` when somebody
+    else renamed it in the meantime.
+    """
+    access.require(actor, workspace, Access.ADMIN)
+    name = names.clean(name, label=LABEL)
+    try:
+        with transaction.atomic():
+            _lock_slugs(workspace.organization)
+            row = lock(actor, workspace)
+            if was not in {"", row.name}:
+                raise Conflict(f"Somebody else renamed this workspace to {row.name} in the meantime.")
+            _refuse_taken(row.organization, name, besides=row)
+            return _rename(actor, row, name, row.slug if keep_slug else _next_slug(row, name))
+    except IntegrityError:
+        raise Invalid({"name": SAME_NAME}) from None
+
+
+def lock(actor: User, workspace: Workspace) -> Workspace:
+    """Hold the workspace's row until the transaction ends, and return it as it is now.
+
+    What decides about people and slugs is read behind this lock, the permission too: of two ADMINs who lower each
+    other at the same moment, one is refused. Raises `Denied` below ADMIN, and `Conflict` when the row is gone.
+    """
+    rows = Workspace.objects.select_for_update(of=("self",), no_key=True).select_related("organization")
+    row = rows.filter(pk=workspace.pk).first()
+    if row is None:
+        raise Conflict(GONE)
+    access.require(actor, row, Access.ADMIN)
+    return row
+
+
+def has_slug_of_name(workspace: Workspace) -> bool:
+    """Return whether the slug is one that the name leads to: the name in ASCII, perhaps with a number behind it."""
+    return _leads_to(workspace.name, workspace.slug)
+
+
+def _rename(actor: User, row: Workspace, name: str, slug: str) -> Workspace:
+    before = {"name": row.name, "slug": row.slug}
+    row.name, row.name_key, row.slug = name, names.key(name), slug
+    after = {"name": row.name, "slug": row.slug}
+    if after == before:
+        return row
+    if slug != before["slug"]:
+        row.former_slugs.filter(slug=slug).delete()
+        FormerSlug.objects.create(organization=row.organization, workspace=row, slug=before["slug"])
+    row.save(update_fields=["name", "name_key", "slug"])
+    changed = {field: [before[field], after[field]] for field in after if before[field] != after[field]}
+    events.record(actor, "workspace.renamed", row, workspace=row, details=changed)
+    return row
+
+
+def _lock_slugs(organization: Organization) -> None:
+    # No constraint spans current and former slugs, so whoever chooses one holds the organization's row.
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+
+
+def _refuse_taken(organization: Organization, name: str, *, besides: Workspace | None = None) -> None:
+    taken = organization.workspaces.filter(name_key=names.key(name))
+    if (taken.exclude(pk=besides.pk) if besides else taken).exists():
+        raise Invalid({"name": SAME_NAME})
+
+
+def _base(name: str) -> str:
+    return slugify(name)[:LONGEST_SLUG].strip("-_")
+
+
+def _leads_to(name: str, slug: str) -> bool:
+    base = _base(name)
+    return bool(re.fullmatch(rf"{re.escape(base)}(-\d+)?", slug)) if base else slug.startswith(NAMELESS)
+
+
+def _next_slug(row: Workspace, name: str) -> str:
+    # The number behind a slug stays when the name does; a random word is as good for another name without letters.
+    stays = names.key(name) == row.name_key or not _base(name)
+    return row.slug if stays and _leads_to(name, row.slug) else _free_slug(row.organization, name, besides=row)
+
+
+def _free_slug(organization: Organization, name: str, *, besides: Workspace | None = None) -> str:
+    base = _base(name) or NAMELESS + secrets.token_hex(2)
+    current = organization.workspaces.filter(slug__startswith=base)
+    former = FormerSlug.objects.filter(organization=organization, slug__startswith=base)
+    if besides is not None:
+        current, former = current.exclude(pk=besides.pk), former.exclude(workspace=besides)
+    taken = {*current.values_list("slug", flat=True), *former.values_list("slug", flat=True)}
     return next(slug for slug in chain([base], (f"{base}-{number}" for number in count(2))) if slug not in taken)

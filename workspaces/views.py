@@ -62,12 +62,17 @@ def answering(view: View, *, wait: int = 60) -> View:
     """Give a view of allauth's the manners of the console's own pages.
 
     303 after a POST, 422 for a form that must be corrected, and 429 with Retry-After (in seconds; `wait` where allauth
-    does not say which of its limits was reached) for one too many.
+    does not say which of its limits was reached) for one too many. allauth counts whatever is no GET, and another site
+    can make a browser send HEAD and OPTIONS: HEAD goes as a GET, and what is neither of these nor a POST gets 405.
     """
 
     @wraps(view)
+    @require_http_methods(["GET", "HEAD", "POST"])
     def answered(request: HttpRequest, *arguments: Any, **keywords: Any) -> HttpResponse:
+        asked = request.method
+        request.method = "GET" if asked == "HEAD" else asked
         response = view(request, *arguments, **keywords)
+        request.method = asked
         if response.status_code == 429:
             response.headers["Retry-After"] = str(wait)
         elif request.method == "POST" and response.status_code == 302:
