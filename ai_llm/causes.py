@@ -86,9 +86,6 @@ _ROWS = (
     Cause("forbidden", L, "models", "Known, but not allowed",
           "{provider} knows this credential and refuses it this request. Usual reasons: a missing permission, an "
           "address rule, or a service that is switched off in the account.", KEYS, EDIT),
-    Cause("region_not_supported", L, "models", "Not served from here",
-          "{provider} does not serve the country or region that this installation calls from. Calls must leave from"
-          " a supported region.", ASK),
     Cause("address_not_authorized", L, "models", "Our network address is not on its list",
           "{provider} knows this credential, but the account only admits certain network addresses, and ours is not"
           " one of them. Add it there, or make a key without this rule.", KEYS, ASK),
@@ -129,7 +126,8 @@ _ROWS = (
     Cause("key_expired", R, "credential", "The credential has expired",
           "{provider} says that this credential has expired. Make a new one.", REPLACE),
     Cause("key_disabled", R, "credential", "The key is not usable",
-          "{provider} answers as it does for a disabled or deleted key. Look it up there, or make a new one.",
+          "{provider} answers as it does for a key that is disabled, suspended, leaked or deleted. Look it up there, "
+          "or make a new one.",
           REPLACE),
     # --- an answer that proves nothing ---
     Cause("public_list", U, "credential", "A public list proves nothing",
@@ -160,6 +158,21 @@ _ROWS = (
     Cause("bad_request", U, "http", "The request was not understood",
           "{host} refuses the form of the request (HTTP {status}), so it says nothing about the secret. Check the "
           "AI LLM Type and the API Endpoint.", EDIT),
+    Cause("slow_down", U, "http", "Asked to slow down",
+          "{host} asks to slow down (HTTP 429), and nothing shows that the API behind it looked at the secret. Validate"
+          " again later{wait}.", RETRY),
+    Cause("region_refused", U, "http", "Not served from here",
+          "{provider} does not serve the country or region that this installation calls from, so it says nothing "
+          "about the secret. Calls must leave from a supported region.", ASK),
+    Cause("region_not_supported", L, "models", "Not served from here",
+          "{provider} knows this credential, but does not serve the country or region that this installation calls "
+          "from. Calls must leave from a supported region.", ASK),
+    Cause("network_not_admitted", U, "http", "A network rule keeps us out",
+          "A firewall or network rule of {host} does not admit this server, so it says nothing about the secret. "
+          "Whoever runs {host} must admit the network address of this server.", ASK),
+    Cause("forbidden_unjudged", U, "http", "Refused, with no word about the secret",
+          "{host} refuses this request (HTTP 403) and does not say that it looked at the secret. Usual reasons: the "
+          "country that this server calls from, an address rule, or a firewall.", ASK),
     Cause("shielded", U, "http", "A shield is in front",
           "A shield in front of {host} refuses requests from this server, before anybody looked at the secret. "
           "Whoever runs {host} must let them through.", ASK),

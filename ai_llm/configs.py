@@ -133,7 +133,7 @@ def update(
     try:
         with transaction.atomic():
             row = _locked(ai_llm, version)
-            before, moved = _plain(row), not doctor.same_destination(row.endpoint, endpoint)
+            before, moved = _plain(row), not doctor.same_destination(row.endpoint, endpoint, row.type)
             if moved and pair is None:
                 raise Invalid({"secret": SECRET_AGAIN})
             row.name, row.name_key, row.endpoint = name, names.key(name), endpoint

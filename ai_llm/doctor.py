@@ -63,13 +63,16 @@ CALL_PATHS = re.compile(
     r"|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations)"
     r"|models(?:/[^/]+(?::[A-Za-z]+)?)?|model/[^/]+(?:/[a-z-]+)?|foundation-models|api/(?:chat|generate|tags|version))/?$"
 )
+LONGEST = 2048
+# A text with more slips than this on top of each other is no endpoint.
+MOST_SLIPS = 20
 BASES_THAT_END_IN_MODELS = (".services.ai.azure.com", ".inference.ai.azure.com")
 
 
 def examine(endpoint: str, type: str) -> Examination:
     """Return what becomes of `endpoint` under the AI LLM Type `type`. Takes any text, and never resolves a name."""
     text = endpoint.strip()
-    for slip in (_missing, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
+    for slip in (_missing, _too_long, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
         finding = slip(text)
         if finding is not None:
             return Examination("", "", (finding,))
@@ -81,11 +84,12 @@ def examine(endpoint: str, type: str) -> Examination:
     return Examination(normal, PROVIDERS[type].address(normal), findings)
 
 
-def same_destination(old: str, new: str) -> bool:
-    """Return whether a secret stored for `old` may stay with `new`.
+def same_destination(old: str, new: str, type: str = "") -> bool:
+    """Return whether a secret stored for `old` may stay with `new` under the AI LLM Type `type`.
 
-    True only when scheme, host, port and path are the same but for a slash at the end or a version suffix that was
-    added or dropped: on shared gateways the path is the tenant.
+    True only when scheme, host, port and path are the same but for a slash at the end or the one version path of the
+    type (/v1, at Google /v1beta) that was added or dropped: on shared gateways the path is the tenant, and any other
+    version could be one, reached in two steps.
     """
     try:
         before, after = (urlsplit(outbound.check_shape(text.strip().rstrip("/"))) for text in (old, new))
@@ -95,15 +99,26 @@ def same_destination(old: str, new: str) -> bool:
     if not same_origin or before.query or after.query:
         return False
     paths = before.path.rstrip("/"), after.path.rstrip("/")
-    return paths[0] == paths[1] or _drops_version(*paths) or _drops_version(*reversed(paths))
+    shorter, longer = sorted(paths, key=len)
+    if addresses.has_version_at_end(shorter):
+        return shorter == longer
+    return longer in {shorter, shorter + _own_version(type)}
 
 
-def _drops_version(longer: str, shorter: str) -> bool:
-    return longer != shorter == addresses.without_version(longer) == addresses.without_version(shorter)
+def _own_version(type: str) -> str:
+    default = PROVIDERS[type].default_endpoint if type in PROVIDERS else ""
+    path = addresses.path_of(default)
+    return path.removeprefix(addresses.without_version(path)) or "/v1"
 
 
 def _missing(text: str) -> Finding | None:
     return None if text else Finding("missing", ERROR, "Enter the API Endpoint, for example https://api.openai.com/v1.")
+
+
+def _too_long(text: str) -> Finding | None:
+    if len(text) <= LONGEST:
+        return None
+    return Finding("too_long", ERROR, f"The API Endpoint is longer than {LONGEST} characters.")
 
 
 def _blank(text: str) -> Finding | None:
@@ -130,12 +145,11 @@ def _scheme(text: str) -> Finding | None:
 
 
 def _user(text: str) -> Finding | None:
-    if "@" not in _authority(text):
+    bare = _without_user(text)
+    if bare == text:
         return None
-    fix = _storable(text.replace(_authority(text), _authority(text).rpartition("@")[2], 1))
-    return Finding(
-        "user_info", ERROR, "The API Endpoint must hold no user or password. A secret belongs in API Secret.", fix
-    )
+    message = "The API Endpoint must hold no user or password. A secret belongs in API Secret."
+    return Finding("user_info", ERROR, message, _storable(bare))
 
 
 def _query(text: str) -> Finding | None:
@@ -154,11 +168,11 @@ def _fragment(text: str) -> Finding | None:
 
 
 def _call_path(text: str) -> Finding | None:
-    path = CALL_PATHS.search(text)
-    if path is None or addresses.host_of(text).endswith(BASES_THAT_END_IN_MODELS):
+    base = _without_call(text)
+    if base == text:
         return None
-    message = f"The path {path.group().rstrip('/')} belongs to a single call. Enter the part before it."
-    return Finding("call_path", ERROR, message, _storable(text[: path.start()]))
+    message = f"The path {text[len(base) :].rstrip('/')} belongs to a single call. Enter the part before it."
+    return Finding("call_path", ERROR, message, _storable(base))
 
 
 def _doubled(text: str) -> Finding | None:
@@ -174,12 +188,29 @@ def _authority(text: str) -> str:
     return re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]
 
 
+def _without_user(text: str) -> str:
+    authority = _authority(text)
+    return text.replace(authority, authority.rpartition("@")[2], 1) if "@" in authority else text
+
+
+def _without_call(text: str) -> str:
+    path = CALL_PATHS.search(text)
+    if path is None or addresses.host_of(text).endswith(BASES_THAT_END_IN_MODELS):
+        return text
+    return text[: path.start()]
+
+
 def _storable(text: str) -> str:
     """Return `text` without further slips, when it can be stored then; else "". So one click is enough."""
-    for slip in (_user, _query, _fragment, _call_path, _doubled):
-        finding = slip(text)
-        if finding is not None:
-            return finding.fix
+    for _ in range(MOST_SLIPS):
+        cut = addresses.once(_without_call(_without_user(text).partition("?")[0].partition("#")[0]))
+        if cut == text:
+            return _checked(text)
+        text = cut
+    return ""
+
+
+def _checked(text: str) -> str:
     try:
         return outbound.check_shape(text.rstrip("/"))
     except ShapeError:

@@ -20,7 +20,6 @@ TOTAL_SECONDS = 10.0
 # With less than this left, a further request could only run out of time.
 LEAST_SECONDS = 0.5
 TURNS, TURN_SECONDS = 20, 0.1
-WORKS = frozenset({Verdict.ACCEPTED, Verdict.LIMITED})
 
 
 @dataclass
@@ -109,7 +108,9 @@ def _judged(probe: _Probe) -> Judgement:
         return Judgement(causes.OF_FAULT[failure.fault])
     probe.status, probe.stages = answer.status, answer.stages
     judgement = probe.provider.judge(answer, probe.endpoint)
-    if judgement.verdict in WORKS and control.needed(probe.recipe):
+    if len(requests) > 1 and judgement.models:
+        return Judgement("unexpected_form")  # a list stands where the provider speaks about the key
+    if control.needed(probe.recipe, judgement, answer.status):
         judgement = replace(judgement, cause=_controlled(probe, judgement, answer.status))
     if judgement.cause == "accepted" and len(requests) > 1:
         return _with_list(probe, judgement, requests[-1])
@@ -128,7 +129,7 @@ def _controlled(probe: _Probe, first: Judgement, status: int) -> str:
         return "control_unclear"
     finally:
         probe.control_ms = (time.monotonic() - began) * 1000
-    return control.cause(first, status, answer, probe.recipe)
+    return control.cause(first, status, answer, probe.provider.judge(answer, probe.endpoint), probe.recipe)
 
 
 def _sent_in_turn(probe: _Probe, request: Request, *made_up: str) -> Answer:

@@ -95,7 +95,7 @@ def edit(request: Request, id: UUID) -> HttpResponse:
         "ai_llm": row,
         "provider": providers.PROVIDERS[row.type],
         "examination": doctor.examine(endpoint, row.type) if form.is_bound else None,
-        "moved": form.is_bound and not doctor.same_destination(row.endpoint, endpoint),
+        "moved": form.is_bound and not doctor.same_destination(row.endpoint, endpoint, row.type),
     }
     return _form_page(request, "ai_llm/edit.html", form, values)
 

@@ -21,7 +21,7 @@ SHORTEST = 4
 TELLING_OF_DOCUMENT = 24
 DOCUMENT = 512
 # The rest would be cut anyway; a provider may send a megabyte.
-CONSIDERED = 16_384
+CONSIDERED = 3_072
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _BLANKS = re.compile(r"\s+")
@@ -34,6 +34,7 @@ _KEYS = re.compile(
     r")"
 )
 _SCHEMES = re.compile(r"\b(Bearer|Basic)(\s+)(?=\S*[0-9*+/=]|\S{20})[\w.~+/=*•…-]{6,}", re.IGNORECASE)
+_BREAKS = frozenset("\t\n\r\v\f\x85\u2028\u2029")
 _MASKS = re.compile(rf"(?:{re.escape(MASK)})+")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -54,15 +55,16 @@ def redact(text: str, secrets: Collection[str]) -> str:
 
 def _readable(text: str) -> str:
     text = _ANSI.sub("", text)
-    spaced = "".join(" " if character in "\t\n\r\v\f\x85\u2028\u2029" else character for character in text)
-    return "".join(character for character in spaced if unicodedata.category(character)[0] != "C")
+    found = set(text)
+    steering = dict.fromkeys(ord(one) for one in found if unicodedata.category(one)[0] == "C")
+    return text.translate({**steering, **{ord(one): " " for one in found & _BREAKS}})
 
 
 def _without(text: str, secret: str) -> str:
     """Replace every run of `text` that holds a telling part of `secret`."""
     folded = text.translate(_LOWER)
     told = bytearray(len(text))
-    for size, parts in _telling_parts(secret):
+    for size, parts in _parts_found(folded, secret):
         for start in range(len(folded) - size + 1):
             if folded[start : start + size] in parts:
                 told[start : start + size] = b"\x01" * size
@@ -70,38 +72,69 @@ def _without(text: str, secret: str) -> str:
     return "".join(MASK if told[run.start()] else text[run.start() : run.end()] for run in runs)
 
 
-def _telling_parts(secret: str) -> Iterator[tuple[int, set[str]]]:
+def _parts_found(text: str, secret: str) -> Iterator[tuple[int, set[str]]]:
+    """Yield (size, parts): the telling parts of `secret`, of `size` characters, that `text` may hold.
+
+    A form of the secret is read in blocks of half that size, with as many between their beginnings that every part has
+    one of them whole: only parts around a block that stands in the text can stand there themselves.
+    """
     size = TELLING_OF_DOCUMENT if len(secret) > DOCUMENT else TELLING
-    by_size: dict[int, set[str]] = {}
-    for form in _forms(_BLANKS.sub(" ", _readable(secret)).strip()) | _forms(secret):
-        one = form.translate(_LOWER)
-        length = min(size, len(one))
-        by_size.setdefault(length, set()).update(one[at : at + length] for at in range(len(one) - length + 1))
-    yield from ((length, parts) for length, parts in by_size.items() if length >= SHORTEST)
+    forms = {form.translate(_LOWER) for form in _forms(secret) | _folded_forms(secret)}
+    for length in {min(size, len(form)) for form in forms if len(form) >= SHORTEST}:
+        block = length // 2 + 1
+        step = length - block + 1
+        there = {text[at : at + block] for at in range(len(text) - block + 1)}
+        parts = {
+            form[start : start + length]
+            for form in forms
+            if min(size, len(form)) == length
+            for at in range(0, len(form) - block + 1, step)
+            if form[at : at + block] in there
+            for start in range(max(0, at - step + 1), min(at, len(form) - length) + 1)
+        }
+        if parts:
+            yield length, parts
+
+
+def _folded_forms(secret: str) -> set[str]:
+    """Return the forms of `secret` as it reads once its blanks are folded and its controls are gone.
+
+    Of a document only those in which a blank is a blank: in the others it is a sign that folding leaves alone.
+    """
+    look = _BLANKS.sub(" ", _readable(secret)).strip()
+    if look == secret:
+        return set()
+    return {look, look[::-1], html.escape(look)} if len(secret) > DOCUMENT else _forms(look)
 
 
 def _forms(secret: str) -> set[str]:
     """Return the ways in which text can carry `secret`."""
     raw = secret.encode("utf-8", "surrogatepass")
     escaped = json.dumps(secret)[1:-1]
+    marked = html.escape(secret)
     return {
         secret,
         secret[::-1],
         quote(raw, safe=""),
         quote(raw),
         quote_plus(raw),
-        "".join(f"%{byte:02x}" for byte in raw),
+        f"%{raw.hex('%')}",
         raw.hex(),
         escaped,
         escaped.replace("/", "\\/"),
         json.dumps(secret, ensure_ascii=False)[1:-1],
-        "".join(f"\\u{ord(character):04x}" for character in secret),
-        html.escape(secret),
-        html.escape(secret).replace("&#x27;", "&#39;"),
-        "".join(f"&#{ord(character)};" for character in secret),
-        "".join(f"&#x{ord(character):x};" for character in secret),
+        _each(secret, "\\u{:04x}"),
+        marked,
+        marked.replace("&#x27;", "&#39;"),
+        _each(secret, "&#{};"),
+        _each(secret, "&#x{:x};"),
         *_base64_forms(raw),
     }
+
+
+def _each(secret: str, form: str) -> str:
+    """Return `secret` with every character in the `form` that takes its number."""
+    return secret.translate({ord(one): form.format(ord(one)) for one in set(secret)})
 
 
 def _base64_forms(raw: bytes) -> Iterator[str]:

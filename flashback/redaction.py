@@ -40,6 +40,8 @@ _RULES = (
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^\s/?#@]*@"), rf"\1{MASK}@"),
+    # Paths that let whoever knows them in: the one-time link of the setup, and those of password mails.
+    (re.compile(r"(/setup/|/password/reset/key/\w{1,40}-)[^\s?#\"'<>]+"), rf"\1{MASK}"),
     # Values that show by themselves what they are.
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (
@@ -131,6 +133,11 @@ class LineFormatter(logging.Formatter):
         """Return the record's time as RFC 3339 in UTC, in milliseconds."""
         moment = datetime.fromtimestamp(record.created, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
+        """Return the line up to the exception; a server error has the incident's number that its page shows."""
+        incident = getattr(getattr(record, "request", None), "META", {}).get("flashback.incident")
+        return super().formatMessage(record) + (f" (incident {incident})" if incident else "")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line. Control characters and marks that change the direction of text are escaped."""

@@ -6,10 +6,13 @@ import signal
 import socket
 from typing import Any
 
+import h11
 import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
+
+from flashback.front import HEADERS
 
 HEAD_SECONDS = 15
 GRACE_SECONDS = 20
@@ -43,6 +46,14 @@ class PatientProtocol(H11Protocol):
             self.head_timer = None
         elif not answering and self.head_timer is None and self.timeout_keep_alive_task is None:
             self._wait_for_head()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP with the headers that every answer has, and close the connection."""
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *HEADERS]
+        events = (h11.Response(status_code=400, headers=headers), h11.Data(data=msg.encode()), h11.EndOfMessage())
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""

@@ -1,17 +1,21 @@
 """What every page shares: headers, the two layouts, htmx manners, and the translation of errors into pages."""
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, HttpResponseServerError
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render, resolve_url
+from django.template.loader import get_template
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
+from flashback.redaction import guarding
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -47,23 +51,69 @@ PERMISSIONS_POLICY = ", ".join(
     ]
     + ["clipboard-write=(self)"]
 )
+EVERY_ANSWER = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": PERMISSIONS_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",  # no-referrer would make browsers send "Origin: null" with forms
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+NO_STORE = "no-store, private"
+VARY = ("HX-Request", "Cookie")
+# Whitenoise says ten years; a year is as good, and the most that caches of the HTTP/1.1 of 1999 took (RFC 2616, 14.21).
+IMMUTABLE = "public, max-age=31536000, immutable"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 STATUS = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 422}
+SECRET_FIELDS = ("secret", "key", "password", "oldpassword", "password1", "password2")
+INCIDENT = "flashback.incident"  # the key in request.META; flashback.redaction writes its value into the log
 
 
 class SecurityHeadersMiddleware:
-    """Puts the headers on every answer, also on those that other middleware made."""
+    """Puts the headers on every answer, also on those that other middleware made. Only static files may be kept."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
-        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        if "Cache-Control" not in response.headers:
-            response.headers["Cache-Control"] = "no-store, private"
+        for name, value in EVERY_ANSWER.items():
+            response.headers.setdefault(name, value)
+        if "immutable" in response.headers.get("Cache-Control", ""):
+            response.headers["Cache-Control"] = IMMUTABLE
+        else:
+            response.headers["Cache-Control"] = NO_STORE
+            patch_vary_headers(response, VARY)
         return response
+
+
+class CsrfMiddleware(CsrfViewMiddleware):
+    """Django's check, and over plain http too: a form without an Origin must not come from a page of another site."""
+
+    def process_view(self, request: HttpRequest, callback: Any, callback_args: Any, callback_kwargs: Any) -> Any:
+        """Return the refusal, or None when the form may pass."""
+        refused = super().process_view(request, callback, callback_args, callback_kwargs)
+        exempt = request.method in SAFE or getattr(callback, "csrf_exempt", False)
+        if refused is not None or exempt or "Origin" in request.headers:
+            return refused
+        referer = request.headers.get("Referer", "")
+        if referer and not url_has_allowed_host_and_scheme(referer, {request.get_host()}):
+            return csrf_failure(request)
+        return None
+
+
+class GuardSecretsMiddleware:
+    """Keeps what somebody typed into a secret's field out of every log line and report of the same request."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return self.get_response(request)
+        with guarding(*(typed for field in SECRET_FIELDS for typed in request.POST.getlist(field))):
+            return self.get_response(request)
 
 
 class HtmxPagesMiddleware:
@@ -78,7 +128,6 @@ class HtmxPagesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        patch_vary_headers(response, ["HX-Request"])
         if not getattr(request, "htmx", False):
             return response
         location = response.headers.get("Location", "")
@@ -86,7 +135,6 @@ class HtmxPagesMiddleware:
         if response.status_code in {301, 302, 303} and urlsplit(location).path == sign_in:
             answer = HttpResponse(status=401)
             answer.headers["HX-Redirect"] = f"{sign_in}?{urlencode({'next': self._current_path(request)})}"
-            patch_vary_headers(answer, ["HX-Request", "Cookie"])
             return answer
         if response.status_code >= 400:
             response.headers.setdefault("HX-Push-Url", "false")
@@ -98,17 +146,23 @@ class HtmxPagesMiddleware:
         if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
             return "/"
         parts = urlsplit(current)
-        return f"{parts.path}?{parts.query}" if parts.query else parts.path
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
 
 
 class ProblemsMiddleware:
-    """Turns what a verb raised into a page: 404, 403, 409 or 422 with a sentence and a next step."""
+    """Turns what a verb raised into a page: 404, 403, 409 or 422 with a sentence and a next step; and 405 too."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        page = problem_page(request, 405)
+        page.headers["Allow"] = response.headers["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer for the four errors of `flashback.errors`; anything else is left to Django."""
@@ -136,6 +190,15 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer 400 for what cannot be read: an unknown host, too many fields."""
     return problem_page(request, 400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500 with a number that the log has too. Reads nothing of the request, and asks no database."""
+    incident = request.META[INCIDENT] = secrets.token_hex(4)
+    try:
+        return HttpResponseServerError(get_template("500.html").render({"incident": incident}))
+    except Exception:  # the page itself may be what is broken; the person still gets the number
+        return HttpResponseServerError(f"The server met an error. It is incident {incident} in the server's log.")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -15,12 +15,13 @@ OWNER = ("createowner", f"--email={EMAIL}", "--name=Olivia Owner", "--organizati
 
 @dataclass(frozen=True)
 class Console:
-    """Where it is, its data, and its command line."""
+    """Where it is, its data, its command line, and the file that it prints into."""
 
     url: str
     data: Path
     environment: dict[str, str]
     pid: int
+    log: Path
 
     def manage(self, *arguments: str, **extra: str) -> "subprocess.CompletedProcess[str]":
         return manage(*arguments, data=self.data, **{**self.environment, **extra})
@@ -41,6 +42,7 @@ class Console:
 @contextmanager
 def running(folder: Path, **variables: str) -> Iterator[Console]:
     """Run `manage.py up` in `folder` until the block ends."""
-    with up(folder / "data", **variables) as child:
+    log = folder / "server.log"
+    with up(folder / "data", log=log, **variables) as child:
         environment = {**variables, "PORT": str(child.port)}
-        yield Console(f"http://127.0.0.1:{child.port}", folder / "data", environment, child.process.pid)
+        yield Console(f"http://127.0.0.1:{child.port}", folder / "data", environment, child.process.pid, log)

@@ -88,15 +88,19 @@ class Child:
 
 
 @contextmanager
-def up(data, *, wait=True, **variables):
-    """Start the server on a free port; it is gone when the block ends."""
+def up(data, *, wait=True, log=None, **variables):
+    """Start the server on a free port; it is gone when the block ends.
+
+    What it prints is read by `Child.end`, or goes to the file `log`: a pipe that nobody reads would fill and stop it.
+    """
+    target = log.open("w") if log else subprocess.PIPE
     port = variables.pop("PORT", None) or free_port()
     process = subprocess.Popen(
         [sys.executable, "manage.py", "up"],
         cwd=ROOT,
         env=environment(data, PORT=port, **variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=target,
+        stderr=target,
         stdin=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
@@ -111,3 +115,5 @@ def up(data, *, wait=True, **variables):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
+        if log:
+            target.close()

@@ -1,6 +1,9 @@
 """The base-URL doctor: every slip has a name, a sentence and, where one is known, a fix that needs no second fix."""
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from ai_llm import doctor
 from ai_llm.doctor import examine, same_destination
@@ -204,10 +207,53 @@ def test_a_usable_endpoint_says_what_is_stored_and_what_is_called(
 
 @pytest.mark.parametrize("type_", Type.values)
 @pytest.mark.parametrize(
-    "typed", ["\x00", "\ud800", "https://\ud800/", "a" * 100_000, "://", "https://[", "?" * 999, "@"]
+    "typed",
+    [
+        *("\x00", "\ud800", "https://\ud800/", "a" * 100_000, "://", "https://[", "?" * 999, "@"),
+        *("http://[", "[", "//[", "http://a℀b", "http://[::1", "HTTP://]x", "http://[/models", "https://[/v1/v1"),
+        *(f"https://h.com{'/models' * 1100}", f"https://h.com{'/v1/v1/models' * 150}", f"https://{'a@' * 900}"),
+    ],
 )
 def test_no_text_breaks_it(typed: str, type_: str) -> None:
     assert examine(typed, type_).normal == ""
+    assert same_destination("https://h.com", typed) is same_destination(typed, "https://h.com") is False
+
+
+def test_a_text_over_2048_characters_is_not_even_looked_at() -> None:
+    assert [finding.code for finding in examine("?" * 2049, "OPENAI").findings] == ["too_long"]
+    assert [finding.code for finding in examine(f"https://h.com{'/models' * 1100}", "OPENAI").findings] == ["too_long"]
+
+
+PARTS = [
+    "http://",
+    "https://",
+    "//",
+    "[",
+    "]",
+    "@",
+    ":",
+    "/",
+    "/v1",
+    "/models",
+    "?",
+    "#",
+    "%",
+    "℀",
+    "h.com",
+    "::1",
+    ":80",
+]
+
+
+@examples(deadline=None)
+@given(st.one_of(st.text(), st.lists(st.one_of(st.sampled_from(PARTS), st.text(max_size=3))).map("".join)))
+def test_any_text_at_all_is_examined_without_an_error(typed: str) -> None:
+    for type_ in Type.values:
+        examination = examine(typed, type_)
+        for text in (examination.normal, *(finding.fix for finding in examination.findings)):
+            assert text == "" or examine(text, type_).normal == text
+    same_destination(typed, "https://h.com")
+    same_destination("https://h.com", typed)
 
 
 V1 = "https://gateway.example.com/v1"
@@ -222,7 +268,10 @@ V1 = "https://gateway.example.com/v1"
         ("https://gateway.example.com/", V1, True),
         (V1, "https://GATEWAY.example.com:443/v1", True),
         ("https://gateway.example.com/team", "https://gateway.example.com/team/v1", True),
-        ("https://gateway.example.com/team/v1beta", "https://gateway.example.com/team", True),
+        ("https://gateway.example.com/team/v1beta", "https://gateway.example.com/team", False),
+        ("https://gateway.example.com", "https://gateway.example.com/v2beta7", False),
+        ("https://gateway.example.com/v2", "https://gateway.example.com", False),
+        ("https://gateway.example.com/v2", "https://gateway.example.com/v2/v1", False),
         (V1, "https://gateway.example.com/v2", False),
         (V1, "https://gateway.example.com/v1/v1", False),
         ("https://gateway.example.com/team", "https://gateway.example.com/other", False),
@@ -243,3 +292,21 @@ V1 = "https://gateway.example.com/v1"
 def test_a_stored_secret_stays_only_with_the_same_destination(old: str, new: str, same: bool) -> None:
     assert same_destination(old, new) is same
     assert same_destination(new, old) is same
+
+
+def test_the_version_that_may_come_and_go_is_the_one_of_the_type() -> None:
+    bare, beta = "https://gateway.example.com/team", "https://gateway.example.com/team/v1beta"
+    assert same_destination(bare, beta, "GOOGLE")
+    assert same_destination(beta, bare, "GOOGLE")
+    assert not same_destination(bare, f"{bare}/v1", "GOOGLE")
+    assert not same_destination(bare, beta, "OPENAI")
+    assert not same_destination(bare, beta)
+
+
+@pytest.mark.parametrize("type_", Type.values)
+@pytest.mark.parametrize("other", ["/v2", "/v1beta", "/v2beta7", "/v1/v1", "/v10"])
+def test_no_chain_of_versions_leads_to_another_tenant(type_: str, other: str) -> None:
+    own = next(path for path in ("/v1", "/v1beta") if same_destination("https://h.com", f"https://h.com{path}", type_))
+    if other != own:
+        assert not same_destination("https://h.com", f"https://h.com{other}", type_)
+        assert not same_destination(f"https://h.com{own}", f"https://h.com{other}", type_)

@@ -12,6 +12,7 @@ from ai_llm import key_shapes, probing
 from ai_llm.models import Type
 from ai_llm.providers import (
     PROVIDERS,
+    Judgement,
     Provider,
     Recipe,
     UnprovableError,
@@ -108,6 +109,7 @@ class TestEveryRecipe:
 
     def test_sends_a_secret_elsewhere_only_to_a_constant(self, recipe: Recipe) -> None:
         assert recipe.proof.startswith("https://") or recipe.proof == ""
+        assert bool(recipe.proof) == bool(recipe.proof_field)
         assert all(
             url.startswith("https://") for url in (recipe.make_key_url, recipe.status_url, recipe.billing_url) if url
         )
@@ -245,19 +247,29 @@ def test_a_prefix_is_kept_but_never_a_part_of_the_secret_itself() -> None:
     assert not control.made_up("my-secret-password-of-a-gateway").endswith("password-of-a-gateway")
 
 
-def test_a_control_probe_is_needed_unless_the_host_is_known_to_check_keys() -> None:
-    def needed(type_: str, endpoint: str) -> bool:
-        return control.needed(PROVIDERS[type_].recipe(endpoint))
+def control_needed(type_: str, endpoint: str, cause: str = "accepted", status: int = 200) -> bool:
+    return control.needed(PROVIDERS[type_].recipe(endpoint), Judgement(cause), status)
 
-    assert not needed("OPENAI", "https://api.openai.com/v1")
-    assert not needed("ANTHROPIC", "https://api.anthropic.com")
-    assert not needed("GOOGLE", "https://generativelanguage.googleapis.com/v1beta")
-    assert not needed("AWS", "https://bedrock-runtime.us-east-1.amazonaws.com")
-    assert needed("OPENAI", OWN)
-    assert needed("ANTHROPIC", OWN)
-    assert needed("GOOGLE", OWN)
-    assert needed("AWS", OWN)
-    assert needed("OTHER", "http://localhost:11434/v1")
+
+def test_a_control_probe_is_needed_unless_the_host_is_known_to_check_keys() -> None:
+    assert not control_needed("OPENAI", "https://api.openai.com/v1")
+    assert not control_needed("ANTHROPIC", "https://api.anthropic.com")
+    assert not control_needed("GOOGLE", "https://generativelanguage.googleapis.com/v1beta")
+    assert not control_needed("AWS", "https://bedrock-runtime.us-east-1.amazonaws.com")
+    assert control_needed("OPENAI", OWN)
+    assert control_needed("ANTHROPIC", OWN)
+    assert control_needed("GOOGLE", OWN)
+    assert control_needed("AWS", OWN)
+    assert control_needed("OTHER", "http://localhost:11434/v1")
+
+
+def test_a_403_that_would_say_that_the_key_is_known_needs_the_control_probe_everywhere() -> None:
+    assert control_needed("OPENAI", "https://api.openai.com/v1", "forbidden", 403)
+    assert control_needed("AWS", "https://bedrock-runtime.us-east-1.amazonaws.com", "scope_missing", 403)
+    assert control_needed("OPENAI", "https://api.together.xyz/v1", "busy", 403)
+    assert not control_needed("OPENAI", OWN, "key_rejected", 401)
+    assert not control_needed("OPENAI", OWN, "shielded", 403)
+    assert not control_needed("OPENAI", "https://api.openai.com/v1", "quota_spent", 429)
 
 
 def test_adding_a_provider_is_one_row(monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
@@ -273,7 +285,7 @@ def test_adding_a_host_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     row = Recipe("New host", ("api.new.example",), ("https://docs.new.example",), base="https://api.new.example/api/v3")
     monkeypatch.setitem(recipes._EXACT, "api.new.example", row)
     assert openai_form.address("https://api.new.example") == "https://api.new.example/api/v3/models"
-    assert not control.needed(PROVIDERS["OPENAI"].recipe("https://api.new.example"))
+    assert not control_needed("OPENAI", "https://api.new.example")
 
 
 # --- Key shapes -------------------------------------------------------------------------------------------------------

@@ -151,3 +151,18 @@ def test_no_refusal_repeats_a_secret(tmp_path):
 def test_a_command_makes_no_key_and_no_folder(tmp_path):
     assert manage("check", data=tmp_path / "var").returncode == 0
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("", {"MAX_ENTRIES": 100_000}),
+        ("dbcache://counters", {"MAX_ENTRIES": 100_000}),
+        ("dbcache://counters?max_entries=7", {"MAX_ENTRIES": 7}),
+        ("rediscache://127.0.0.1:6379/0", {}),
+    ],
+)
+def test_a_cache_that_drops_what_is_too_much_has_room_for_many_counters(tmp_path, url, options):
+    code = "from django.conf import settings; print(settings.CACHES['default'].get('OPTIONS', {}))"
+    ended = manage("shell", "-v", "0", "-c", code, data=tmp_path, CACHE_URL=url)
+    assert (ended.returncode, ended.stdout.strip()) == (0, str(options)), ended.stderr

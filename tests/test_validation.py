@@ -247,6 +247,35 @@ def test_a_server_that_echoes_the_secret_in_short_texts_gets_them_dropped(
         assert form not in repr(result)
 
 
+def of_replies(monkeypatch: pytest.MonkeyPatch, endpoint: str, *replies: tuple[int, Any]) -> tuple[str, str, int]:
+    """Return (verdict, cause, requests sent) of a check at a known host that answers with `replies` in turn."""
+    sent: list[Any] = []
+
+    def reply(request: Any, **_: Any) -> Answer:
+        sent.append(request)
+        status, body = replies[len(sent) - 1]
+        return Answer(status, {}, json.dumps(body).encode())
+
+    monkeypatch.setattr(probing.outbound, "send", reply)
+    result = validation.run("OPENAI", endpoint, CANARY, "", slot="w")
+    return result.verdict, result.cause, len(sent)
+
+
+def test_a_403_of_a_known_host_counts_only_when_a_made_up_secret_is_refused_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    host, no = "https://api.together.xyz/v1", {"error": {"message": "Invalid token"}}
+    assert of_replies(monkeypatch, host, (403, no), (403, no)) == ("undecided", "refused_alike", 2)
+    assert of_replies(monkeypatch, host, (403, no), (401, no)) == ("limited", "forbidden", 2)
+    assert of_replies(monkeypatch, host, (403, no), (500, no)) == ("undecided", "control_unclear", 2)
+
+
+def test_a_list_of_models_is_no_word_about_the_key_where_the_key_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    host, listing, key = "https://openrouter.ai/api/v1", {"data": [{"id": "m"}]}, {"data": {"label": "k"}}
+    assert of_replies(monkeypatch, host, (200, listing)) == ("undecided", "unexpected_form", 1)
+    assert of_replies(monkeypatch, host, (200, key), (200, listing)) == ("accepted", "accepted", 2)
+
+
 def test_a_long_list_costs_little_of_our_own_time() -> None:
     echoes = Echoes([CANARY, "{" + "abc" * 3000 + "}"])
     began = time.process_time()

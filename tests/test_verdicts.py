@@ -108,14 +108,37 @@ TABLE: list[tuple[str, str, Answer, str]] = [
     ("OTHER", OWN, answer(408), "request_timeout"),
     ("OTHER", OWN, answer(409), "provider_conflict"),
     ("OTHER", OWN, answer(418), "unexpected_status"),
-    ("OTHER", OWN, answer(451), "region_not_supported"),
+    ("OTHER", OWN, answer(451), "region_refused"),
     ("OTHER", OWN, answer(999), "unexpected_status"),
     ("OPENAI", OPENAI, answer(429, error("insufficient_quota", "You exceeded your current quota")), "quota_spent"),
     ("OPENAI", OPENAI, answer(429, error("", "billing", type="insufficient_quota")), "quota_spent"),
     ("OPENAI", OPENAI, answer(429, error("billing_not_active")), "quota_spent"),
     ("OPENAI", OPENAI, answer(429, error("rate_limit_exceeded")), "busy"),
     ("OPENAI", OPENAI, answer(429, error("rate_limit_exceeded", "insufficient_quota is not meant")), "busy"),
-    ("OTHER", OWN, answer(429, HTML), "busy"),
+    # --- said by something in front, or before anybody looked at the secret ---
+    ("OPENAI", OPENAI, answer(429, b"error code: 1015"), "shielded"),
+    ("OPENAI", OPENAI, answer(429, HTML), "shielded"),
+    ("OPENAI", OPENAI, answer(429, {"title": "Error 1015", "cloudflare_error": True}), "shielded"),
+    ("OPENAI", OPENAI, answer(402, HTML), "shielded"),
+    ("OPENAI", OPENAI, answer(400, HTML), "shielded"),
+    ("OTHER", OWN, answer(429, HTML), "shielded"),
+    ("OPENAI", OPENAI, answer(404, b"error code: 1010"), "shielded"),
+    ("OPENAI", OPENAI, answer(429), "slow_down"),
+    ("OPENAI", OPENAI, answer(429, b"Too Many Requests"), "slow_down"),
+    ("OPENAI", OPENAI, answer(429, {}), "slow_down"),
+    ("ANTHROPIC", CLAUDE, answer(429, b"local_rate_limited"), "slow_down"),
+    ("OPENAI", OPENAI, answer(402, b"Payment Required"), "unexpected_status"),
+    ("OPENAI", OPENAI, answer(403, b"Forbidden", Content_Type="text/plain"), "forbidden_unjudged"),
+    ("OTHER", OWN, answer(403, b"RBAC: access denied"), "forbidden_unjudged"),
+    ("ANTHROPIC", CLAUDE, answer(403, {"error": {"type": "forbidden", "message": "Request not allowed"}}),
+     "forbidden_unjudged"),
+    ("OPENAI", "https://r.openai.azure.com",
+     answer(403, error("AccessDenied", "Access denied due to Virtual Network/Firewall rules.")),
+     "network_not_admitted"),
+    ("OPENAI", "https://r.openai.azure.com",
+     answer(403, error("AccessDenied", "Public access is disabled. Please configure private endpoint.")),
+     "network_not_admitted"),
+    ("OPENAI", "https://r.openai.azure.com", answer(403, error("403", "Resource is blocked")), "forbidden"),
     *[("OTHER", OWN, answer(status), "provider_fault") for status in (500, 502, 504, 520, 522, 599)],
     *[("OTHER", OWN, answer(status), "provider_unavailable") for status in (503, 529)],
     ("ANTHROPIC", CLAUDE, answer(529, claude("overloaded_error")), "provider_unavailable"),
@@ -144,7 +167,7 @@ TABLE: list[tuple[str, str, Answer, str]] = [
         "OPENAI",
         "https://r.openai.azure.com",
         answer(403, error("403", "Virtual Network/Firewall rules")),
-        "address_not_authorized",
+        "network_not_admitted",
     ),
     (
         "OPENAI",
@@ -153,7 +176,9 @@ TABLE: list[tuple[str, str, Answer, str]] = [
         "key_rejected",
     ),
     ("OPENAI", "https://api.x.ai/v1", answer(400, {"error": "Model missing"}), "bad_request"),
-    ("OPENAI", "https://api.together.xyz/v1", answer(403, error("", "too many tokens")), "busy"),
+    ("OPENAI", "https://api.together.xyz/v1", answer(403, error("", "Too many tokens in the request")), "busy"),
+    ("OPENAI", "https://api.together.xyz/v1", answer(403, error("", "Invalid token")), "forbidden"),
+    ("OPENAI", "https://api.together.xyz/v1", answer(403, error("", "Token expired")), "forbidden"),
     ("OPENAI", "https://openrouter.ai/api/v1", answer(200, {"data": {"label": "k", "limit_remaining": 5}}), "accepted"),
     (
         "OPENAI",
@@ -162,7 +187,18 @@ TABLE: list[tuple[str, str, Answer, str]] = [
         "no_credit",
     ),
     ("OPENAI", "https://openrouter.ai/api/v1", answer(200, HTML), "web_page"),
+    ("OPENAI", "https://openrouter.ai/api/v1", answer(200, {"data": {"label": "k", "limit_remaining": -1}}),
+     "no_credit"),
+    ("OPENAI", "https://openrouter.ai/api/v1", answer(200, {"error": {"code": 401, "message": "User not found"}}),
+     "unexpected_form"),
+    ("OPENAI", "https://openrouter.ai/api/v1", answer(200, {"data": {"limit_remaining": 5}}), "unexpected_form"),
+    ("OPENAI", "https://openrouter.ai/api/v1", answer(200, {"data": {"label": "k"}, "error": "no"}), "unexpected_form"),
     ("OPENAI", "https://router.huggingface.co/v1", answer(200, {"type": "user", "name": "n"}), "accepted"),
+    ("OPENAI", "https://router.huggingface.co/v1", answer(200, {"error": "Invalid credentials"}), "unexpected_form"),
+    ("OPENAI", "https://router.huggingface.co/v1", answer(200, {"name": ""}), "unexpected_form"),
+    ("OPENAI", "https://integrate.api.nvidia.com/v1", answer(200, {"functions": []}), "accepted"),
+    ("OPENAI", "https://integrate.api.nvidia.com/v1", answer(200, {"status": 401, "title": "Unauthorized"}),
+     "unexpected_form"),
     # --- Gemini ---
     (
         "GOOGLE",
@@ -194,6 +230,11 @@ TABLE: list[tuple[str, str, Answer, str]] = [
     ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED", "", "SERVICE_DISABLED")), "service_disabled"),
     ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED", "", "API_KEY_SERVICE_BLOCKED")), "key_restricted"),
     ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED")), "forbidden"),
+    ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED", "Your API key was reported as leaked.")),
+     "key_disabled"),
+    ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED", "", "CONSUMER_SUSPENDED")), "key_disabled"),
+    ("GOOGLE", GEMINI, answer(403, google(403, "PERMISSION_DENIED", "Consumer 'api_key:x' has been suspended.")),
+     "key_disabled"),
     ("GOOGLE", GEMINI, answer(429, google(429, "RESOURCE_EXHAUSTED", "check your plan and billing")), "busy"),
     # --- Anthropic ---
     ("ANTHROPIC", CLAUDE, answer(401, claude("authentication_error", "invalid x-api-key")), "key_rejected"),
@@ -218,6 +259,9 @@ TABLE: list[tuple[str, str, Answer, str]] = [
         answer(403, {"message": "x"}, x_amzn_errortype="InvalidSignatureException:http://amazon"),
         "signature_wrong",
     ),
+    ("AWS", BEDROCK,
+     answer(403, {"Message": "Invalid API Key format: Must start with pre-defined prefix"},
+            x_amzn_errortype="AccessDeniedException"), "key_rejected"),
     ("AWS", BEDROCK, answer(403, {"__type": "com.amazon#ExpiredTokenException", "message": "x"}), "key_expired"),
     (
         "AWS",
@@ -228,7 +272,7 @@ TABLE: list[tuple[str, str, Answer, str]] = [
     ("AWS", BEDROCK, answer(403, {"Message": "Bearer Token has expired"}), "key_expired"),
     ("AWS", BEDROCK, answer(403, {"message": "?"}), "unexpected_status"),
     ("AWS", BEDROCK, answer(400, {"message": "x"}, x_amzn_ErrorType="ThrottlingException"), "busy"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -338,17 +382,45 @@ def test_a_code_that_does_not_look_like_one_is_dropped(code: Any) -> None:
     assert answers.clean_code(code) == ""
 
 
+@pytest.mark.parametrize(
+    "cause", ["region_refused", "forbidden_unjudged", "network_not_admitted", "slow_down", "shielded"]
+)
+def test_what_is_said_before_the_secret_is_judged_claims_nothing_about_it(cause: str) -> None:
+    assert CAUSES[cause].verdict is Verdict.UNDECIDED
+    assert "knows this" not in CAUSES[cause].sentence
+
+
 ACCEPTED, LIMITED = Judgement("accepted"), Judgement("forbidden")
+
+
+def after_control(first: Judgement, status: int, second: Answer, type_: str = "OTHER", endpoint: str = OWN) -> str:
+    provider = PROVIDERS[type_]
+    return control.cause(first, status, second, provider.judge(second, endpoint), provider.recipe(endpoint))
 
 
 @pytest.mark.parametrize(
     ("first", "status", "second", "cause"),
     [
         (ACCEPTED, 200, answer(401), "accepted"),
-        (ACCEPTED, 200, answer(403, error()), "accepted"),
-        (ACCEPTED, 200, answer(400, error()), "accepted"),
+        (ACCEPTED, 200, answer(403, error("", "no")), "accepted"),
+        (ACCEPTED, 200, answer(400, error("", "no")), "accepted"),
+        (ACCEPTED, 200, answer(422, {"detail": "no such key"}), "accepted"),
+        (ACCEPTED, 200, answer(400, {"detail": "wrong credentials"}), "accepted"),
         (ACCEPTED, 200, answer(403, HTML), "control_unclear"),
-        (ACCEPTED, 200, answer(429), "control_unclear"),
+        (ACCEPTED, 200, answer(403, b"error code: 1010", Content_Type="text/plain"), "control_unclear"),
+        (ACCEPTED, 200, answer(403, b"Forbidden"), "control_unclear"),
+        (ACCEPTED, 200, answer(403, {}), "control_unclear"),
+        (ACCEPTED, 200, answer(403, {"message": "rate limit exceeded"}), "control_unclear"),
+        (ACCEPTED, 200, answer(400, error("rate_limit_exceeded", "later")), "control_unclear"),
+        (ACCEPTED, 200, answer(403, {"message": "Too many requests"}), "control_unclear"),
+        (ACCEPTED, 200, answer(403, error("unsupported_country_region_territory")), "control_unclear"),
+        (ACCEPTED, 200, answer(404, HTML), "control_unclear"),
+        (ACCEPTED, 200, answer(404, error("not_found", "nothing here")), "control_unclear"),
+        (ACCEPTED, 200, answer(404), "control_unclear"),
+        (ACCEPTED, 200, answer(400, HTML), "control_unclear"),
+        (ACCEPTED, 200, answer(400, b"400 Bad Request"), "control_unclear"),
+        (ACCEPTED, 200, answer(422), "control_unclear"),
+        (ACCEPTED, 200, answer(429, error("", "no")), "control_unclear"),
         (ACCEPTED, 200, answer(500), "control_unclear"),
         (ACCEPTED, 200, answer(302), "control_unclear"),
         (ACCEPTED, 200, answer(200, LIST), "public_list"),
@@ -357,21 +429,30 @@ ACCEPTED, LIMITED = Judgement("accepted"), Judgement("forbidden")
         (ACCEPTED, 200, answer(200, {"data": [{"id": "x", "owned_by": "library"}]}), "keys_not_checked"),
         (ACCEPTED, 200, answer(200, {"data": [{"id": "x", "owned_by": ["vllm"]}]}), "public_list"),
         (LIMITED, 403, answer(401), "forbidden"),
-        (LIMITED, 403, answer(403, error()), "refused_alike"),
-        (Judgement("busy"), 429, answer(429), "refused_alike"),
+        (LIMITED, 403, answer(403, error("", "no")), "refused_alike"),
+        (Judgement("busy"), 429, answer(429, error("", "no")), "refused_alike"),
         (Judgement("busy"), 429, answer(401), "busy"),
         (Judgement("no_credit"), 402, answer(401), "no_credit"),
+        (Judgement("no_credit"), 402, answer(404, error("", "no")), "control_unclear"),
     ],
 )
 def test_a_made_up_secret_decides_whether_a_list_is_proof(
     first: Judgement, status: int, second: Answer, cause: str
 ) -> None:
-    assert control.cause(first, status, second, None) == cause
+    assert after_control(first, status, second) == cause
+
+
+def test_a_made_up_secret_that_is_rejected_by_name_is_told_apart_within_one_status() -> None:
+    wrong = answer(403, {"message": "x"}, x_amzn_ErrorType="UnrecognizedClientException")
+    denied = answer(403, {"message": "x"}, x_amzn_ErrorType="AccessDeniedException")
+    assert after_control(Judgement("scope_missing"), 403, wrong, "AWS", BEDROCK) == "scope_missing"
+    assert after_control(Judgement("scope_missing"), 403, denied, "AWS", BEDROCK) == "refused_alike"
 
 
 def test_a_host_that_usually_runs_without_keys_is_told_so() -> None:
     ollama = recipes.pick("http://localhost:11434/v1")
-    assert control.cause(ACCEPTED, 200, answer(200, LIST), ollama) == "keys_not_checked"
+    assert ollama is not None
+    assert after_control(ACCEPTED, 200, answer(200, LIST), endpoint="http://localhost:11434/v1") == "keys_not_checked"
 
 
 def test_the_strip_shows_where_a_check_ended() -> None:
@@ -418,3 +499,11 @@ def test_a_cause_of_another_version_can_still_be_shown() -> None:
 @pytest.mark.parametrize(("depth", "readable"), [(20, True), (21, False)])
 def test_a_body_may_be_20_deep(depth: int, readable: bool) -> None:
     assert (answers.read(b"[" * depth + b"]" * depth) is not answers.UNREADABLE) is readable
+
+
+def test_a_region_rule_limits_a_proven_key_and_decides_nothing_about_an_unproven_one() -> None:
+    first, refused = Judgement("region_not_supported"), answer(401, error("invalid_api_key"))
+    same = answer(403, error("unsupported_country_region_territory"))
+    assert after_control(first, 403, refused, "OPENAI", OPENAI) == "region_not_supported"
+    assert after_control(first, 403, same, "OPENAI", OPENAI) == "region_refused"
+    assert CAUSES["region_not_supported"].verdict is Verdict.LIMITED

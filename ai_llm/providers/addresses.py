@@ -68,6 +68,11 @@ def without_version(path: str) -> str:
     return VERSION_AT_END.sub("", path)
 
 
+def has_version_at_end(path: str) -> bool:
+    """Return whether a path ends in a version."""
+    return VERSION_AT_END.search(path) is not None
+
+
 def has_version(path: str) -> bool:
     """Return whether a version stands anywhere in the path (some gateways have it in the middle)."""
     return VERSION.search(path) is not None

@@ -69,7 +69,9 @@ def error_of(answer: Answer) -> Error:
     codes = [code for code in map(clean_code, candidates) if code]
     messages = (nested.get("message"), inner, found.get("message"), found.get("Message"), found.get("detail"))
     message = next((text for text in messages if isinstance(text, str) and text.strip()), "")
-    return Error(codes[0] if codes else "", frozenset(codes), readable(message)[:2000])
+    message = readable(message)[:2000]
+    spoken = bool(found) and bool(codes or message)
+    return Error(codes[0] if codes else "", frozenset(codes), message, spoken)
 
 
 def clean_code(value: Any) -> str:

@@ -95,6 +95,15 @@ _CODES = {
 }
 
 
+# Of a Bedrock API key AWS says only in words what is wrong with it.
+_WORDS = {
+    "has expired": "key_expired",
+    "invalid api key format": "key_rejected",
+    "authentication failed": "key_rejected_here",
+    "api key is not valid": "key_rejected_here",
+}
+
+
 def _refine(status: int, error: Error) -> str:
     if status not in {400, 401, 403}:
         return ""
@@ -102,10 +111,9 @@ def _refine(status: int, error: Error) -> str:
     if named:
         return named
     message = error.message.lower()
-    if "has expired" in message:
-        return "key_expired"
-    if "authentication failed" in message or "api key is not valid" in message:
-        return "key_rejected_here"
+    worded = next((cause for words, cause in _WORDS.items() if words in message), "")
+    if worded:
+        return worded
     if status == 403:
         return "scope_missing" if "AccessDeniedException" in error.codes else "unexpected_status"
     return ""

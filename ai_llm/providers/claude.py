@@ -1,7 +1,8 @@
 """Anthropic's own form.
 
 Sources: https://docs.claude.com/en/api/models-list, https://docs.claude.com/en/api/errors,
-https://github.com/trufflesecurity/trufflehog/tree/main/pkg/detectors/anthropic (404 for disabled keys).
+https://github.com/trufflesecurity/trufflehog/tree/main/pkg/detectors/anthropic (404 for disabled keys),
+https://github.com/anthropics/claude-code/issues/1613 (403 "forbidden" for a country, said before any key is judged).
 """
 
 from ai_llm.providers import addresses, openai_form, verdicts
@@ -48,7 +49,8 @@ def judge(answer: Answer, endpoint: str) -> Judgement:
 def _refine(status: int, error: Error) -> str:
     if status in {400, 402, 403} and ("billing_error" in error.codes or "credit balance" in error.message.lower()):
         return "no_credit"
-    return ""
+    # A missing right is "permission_error"; "forbidden" is the door in front of the API.
+    return "forbidden_unjudged" if status == 403 and "forbidden" in error.codes else ""
 
 
 def _refine_own(status: int, error: Error) -> str:

@@ -5,6 +5,7 @@ import secrets
 import string
 from typing import Any
 
+from ai_llm.models import Verdict
 from ai_llm.providers import answers
 from ai_llm.providers.facts import Judgement, Recipe
 from flashback.outbound import Answer
@@ -15,9 +16,20 @@ from flashback.outbound import Answer
 KEYLESS_OWNERS = frozenset({"vllm", "library", "llamacpp", "organization_owner"})
 
 
-def needed(recipe: Recipe | None) -> bool:
-    """Return whether an accepting answer proves nothing until a made-up secret was refused."""
-    return recipe is None or not recipe.checks_keys
+WORKS = frozenset({Verdict.ACCEPTED, Verdict.LIMITED})
+# A second answer of one of these causes was not about the made-up secret.
+REGION = "region_not_supported"
+NO_REFUSAL = frozenset({"shielded", "busy", "quota_spent", REGION, "network_not_admitted"})
+RATE_LIMIT = re.compile(r"rate.?limit|too.?many|throttl|slow.?down|quota", re.IGNORECASE)
+
+
+def needed(recipe: Recipe | None, first: Judgement, status: int) -> bool:
+    """Return whether the `first` answer (with `status`) proves nothing until a made-up secret was refused otherwise.
+
+    A 403 needs the proof at known hosts too: country, address and firewall rules answer before a key is looked at.
+    """
+    unjudged = status == 403 or first.cause == REGION
+    return first.verdict in WORKS and (recipe is None or not recipe.checks_keys or unjudged)
 
 
 def made_up(secret: str) -> str:
@@ -43,15 +55,18 @@ def _alike(character: str) -> str:
     return character
 
 
-def cause(first: Judgement, status: int, answer: Answer, recipe: Recipe | None) -> str:
+def cause(first: Judgement, status: int, answer: Answer, second: Judgement, recipe: Recipe | None) -> str:
     """Return the cause of a check whose `first` answer (with `status`) accepts, and whose made-up secret got `answer`.
 
-    A clear refusal of the made-up secret proves the real one, unless the real one was refused with the same status.
+    `second` is what the provider's own judge makes of that answer. A clear refusal of the made-up secret proves the
+    real one, unless the real one was refused with the same status and in the same way.
     """
     if answer.status != status:
-        return first.cause if _refuses(answer) else "control_unclear"
+        return first.cause if _refuses(answer, second) else "control_unclear"
+    if second.verdict is Verdict.REJECTED:
+        return first.cause
     if not 200 <= status < 300:
-        return "refused_alike"
+        return "region_refused" if first.cause == REGION else "refused_alike"
     value = answers.read(answer.body)
     if answers.model_names(value) is None:
         return "control_unclear"
@@ -64,7 +79,11 @@ def _owned_by_keyless(value: Any) -> bool:
     return any(isinstance(owner, str) and owner in KEYLESS_OWNERS for owner in owners)
 
 
-def _refuses(answer: Answer) -> bool:
-    if answer.status == 403 and answers.is_web_page(answer):
+def _refuses(answer: Answer, second: Judgement) -> bool:
+    """Return whether the answer is about the made-up secret: a 401, or an API's own words that name no other reason."""
+    if answer.status == 401:
+        return second.cause not in NO_REFUSAL
+    if answer.status not in {400, 403, 422} or second.cause in NO_REFUSAL:
         return False
-    return answer.status in {400, 401, 403, 404, 422}
+    error = answers.error_of(answer)
+    return error.spoken and not any(RATE_LIMIT.search(text) for text in (error.message, *error.codes))

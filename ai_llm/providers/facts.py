@@ -16,6 +16,7 @@ class Recipe:
     it depends on the account; then a bare host gets `path`. `checks_keys` says that the list (or `proof`) is known to
     refuse a wrong key, so that no control probe is needed. `keyless` marks servers that usually run without keys.
     `proof` is an address that proves the key where the list is public; it is a constant, so the secret may go there.
+    `proof_field` is what its answer must hold, alone or inside `data`, for the key to count as accepted.
     `header` carries the secret. `confirmed` is False where nobody has documented the behaviour in public.
     """
 
@@ -28,6 +29,7 @@ class Recipe:
     keyless: bool = False
     lists_models: bool = True
     proof: str = ""
+    proof_field: str = ""
     proof_method: str = "GET"
     header: str = "Authorization"
     refine: "Callable[[int, Error], str] | None" = None
@@ -39,11 +41,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Error:
-    """What a provider's error answer says: the code to show, all codes, and its message (evidence, not our words)."""
+    """What a provider's error answer says: the code to show, all codes, and its message (evidence, not our words).
+
+    `spoken` says that the body is JSON with a code or a message, as an API writes it and no balancer does.
+    """
 
     code: str = ""
     codes: frozenset[str] = frozenset()
     message: str = ""
+    spoken: bool = False
 
 
 @dataclass(frozen=True)

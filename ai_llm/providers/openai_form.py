@@ -61,7 +61,7 @@ def judge(answer: Answer, endpoint: str) -> Judgement:
     """Return what the answer to one of the requests means."""
     recipe = recipes.pick(endpoint)
     if recipe and recipe.proof and 200 <= answer.status < 300:
-        proven = _of_proof(answer)
+        proven = _of_proof(answer, recipe.proof_field)
         if proven is not None:
             return proven
     return verdicts.judge(answer, address(endpoint), recipe.refine if recipe and recipe.refine else _plain)
@@ -73,17 +73,23 @@ def origins(endpoint: str) -> tuple[str, ...]:
     return (recipes.proof_origin(recipe),) if recipe and recipe.proof else ()
 
 
-def _of_proof(answer: Answer) -> Judgement | None:
-    """Return what a proof address says on success (a JSON object about the key), None for a list of models."""
+def _of_proof(answer: Answer, field: str) -> Judgement | None:
+    """Return what a proof address says about the key, None unless it holds `field` as a text or a list, and no error.
+
+    A status of 200 alone is no proof: some servers wrap a refusal in it.
+    """
     value = answers.read(answer.body)
-    if not isinstance(value, dict) or not value:
+    if not isinstance(value, dict) or value.get("error") or value.get("errors"):
         return None
-    about = value.get("data", value)
-    if isinstance(about, dict) and about.get("limit_remaining") == 0:
+    about = value["data"] if isinstance(value.get("data"), dict) else value
+    told = about.get(field)
+    if not (isinstance(told, list) or (isinstance(told, str) and told)):
+        return None
+    left = about.get("limit_remaining")
+    if isinstance(left, int | float) and left <= 0:
         # https://openrouter.ai/docs/api-reference/limits: the key's own cap is used up
         return Judgement("no_credit", provider_code="limit_remaining")
-    names = answers.model_names(value)
-    return None if names is not None else Judgement("accepted", {"count": 0})
+    return Judgement("accepted", {"count": 0})
 
 
 def _plain(status: int, error: Error) -> str:

@@ -4,6 +4,7 @@ A host that is not here is unknown: its list counts as proof only after the cont
 whose behaviour nobody has documented in public.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from ai_llm.providers import addresses
@@ -29,20 +30,16 @@ def _openai(status: int, error: Error) -> str:
 
 def _azure(status: int, error: Error) -> str:
     # A key of another resource gets the same 401 as a wrong one: https://learn.microsoft.com/answers/questions/5847093
-    if status == 403:
-        return (
-            "address_not_authorized"
-            if "Firewall" in error.message or "network" in error.message.lower()
-            else "forbidden"
-        )
-    return ""
+    # The network rules of a resource come before its keys: https://learn.microsoft.com/azure/ai-services/cognitive-services-virtual-networks
+    network = re.search(r"firewall|network|public access|private endpoint", error.message, re.IGNORECASE)
+    return "network_not_admitted" if status == 403 and network else ""
 
 
 def _together(status: int, error: Error) -> str:
-    # https://docs.together.ai/docs/error-codes: 403 is "too many tokens", not a missing right; 400 may be a bad key
+    # https://docs.together.ai/docs/error-codes: 403 is too many tokens, not a missing right; 400 may be a bad key
     if status == 400 and "key" in error.message.lower():
         return "key_rejected"
-    return "busy" if status == 403 and "token" in error.message.lower() else ""
+    return "busy" if status == 403 and "too many tokens" in error.message.lower() else ""
 
 
 def _xai(status: int, error: Error) -> str:
@@ -59,6 +56,8 @@ def google(status: int, error: Error) -> str:
         (400, "API_KEY_EXPIRED", "API key expired", "key_expired"),
         (400, "FAILED_PRECONDITION", "location is not supported", "region_not_supported"),
         (401, "ACCESS_TOKEN_TYPE_UNSUPPORTED", "ACCESS_TOKEN_TYPE_UNSUPPORTED", "key_kind_unsupported"),
+        (403, "API_KEY_LEAKED", "reported as leaked", "key_disabled"),
+        (403, "CONSUMER_SUSPENDED", "has been suspended", "key_disabled"),
         (403, "SERVICE_DISABLED", "has not been used in project", "service_disabled"),
         (403, "API_KEY_SERVICE_BLOCKED", "are blocked", "key_restricted"),
         (403, "API_KEY_IP_ADDRESS_BLOCKED", "IP address restriction", "address_not_authorized"),
@@ -145,6 +144,7 @@ RECIPES = (
         ("https://openrouter.ai/docs/api-reference/limits", "https://github.com/tinyhumansai/openhuman/issues/2366"),
         base="https://openrouter.ai/api/v1",
         proof="https://openrouter.ai/api/v1/key",
+        proof_field="label",
         make_key_url="https://openrouter.ai/keys",
         billing_url="https://openrouter.ai/credits",
         status_url="https://status.openrouter.ai",
@@ -177,6 +177,7 @@ RECIPES = (
         ("https://huggingface.co/docs/inference-providers", "https://huggingface.co/docs/hub/api"),
         base="https://router.huggingface.co/v1",
         proof="https://huggingface.co/api/whoami-v2",
+        proof_field="name",
         make_key_url="https://huggingface.co/settings/tokens",
         billing_url="https://huggingface.co/settings/billing",
         status_url="https://status.huggingface.co",
@@ -187,6 +188,7 @@ RECIPES = (
         ("https://docs.nvidia.com/cloud-functions/user-guide/latest/cloud-function/api.html",),
         base="https://integrate.api.nvidia.com/v1",
         proof="https://api.nvcf.nvidia.com/v2/nvcf/functions",
+        proof_field="functions",
         make_key_url="https://build.nvidia.com/settings/api-keys",
         confirmed=False,
     ),

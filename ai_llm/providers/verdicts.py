@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
+from ai_llm.models import Verdict
 from ai_llm.providers import answers
 from ai_llm.providers.facts import Error, Judgement
 from flashback.outbound import Answer
@@ -27,11 +28,16 @@ BY_STATUS = {
     422: "bad_request",
     400: "bad_request",
     429: "busy",
-    451: "region_not_supported",
+    451: "region_refused",
     501: "path_not_found",
     503: "provider_unavailable",
     529: "provider_unavailable",
 }
+
+# Statuses that say by themselves what they are about, whoever answers: the credential, the path, a proxy's login.
+PLAIN_STATUSES = frozenset({401, 404, 405, 407, 410})
+# What is left of a status that would say "known credential" when no API spoke: a balancer answers like this.
+UNSPOKEN = {403: "forbidden_unjudged", 429: "slow_down"}
 
 # Codes in the error bodies of several providers: https://platform.openai.com/docs/guides/error-codes,
 # https://docs.claude.com/en/api/errors, https://learn.microsoft.com/en-us/azure/ai-services/openai/reference
@@ -53,10 +59,12 @@ def judge(answer: Answer, url: str, refine: Refine) -> Judgement:
         return of_list(answer)
     if 300 <= answer.status < 400:
         return Judgement("redirected", {"location": destination(answer, url)})
-    if answer.status == 403 and is_shield(answer):
-        return Judgement("shielded")
+    if is_shield(answer):
+        return Judgement("shielded", waiting(answer))
     error = answers.error_of(answer)
     cause = refine(answer.status, error) or of_status(answer.status, error)
+    if Judgement(cause).verdict in {Verdict.ACCEPTED, Verdict.LIMITED} and not error.spoken:
+        cause = UNSPOKEN.get(answer.status, "unexpected_status")
     return Judgement(cause, waiting(answer), provider_code=error.code, excerpt_source=error.message)
 
 
@@ -85,8 +93,19 @@ def of_status(status: int, error: Error) -> str:
 
 
 def is_shield(answer: Answer) -> bool:
-    """Return whether a shield answered in the provider's place: a web page, or Cloudflare's bare "error code: 1010"."""
-    return answers.is_web_page(answer) or answer.body[:40].strip().lower().startswith(b"error code: 10")
+    """Return whether a shield refused (400 to 499) in the provider's place: a web page, or Cloudflare's own words.
+
+    Cloudflare says "error code: 1010" or 1015, as text or as JSON:
+    https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/
+    """
+    if not 400 <= answer.status < 500:
+        return False
+    if answer.body[:40].strip().lower().startswith(b"error code: 1"):
+        return True
+    value = answers.read(answer.body)
+    if isinstance(value, dict) and value.get("cloudflare_error") is True:
+        return True
+    return answer.status not in PLAIN_STATUSES and answers.is_web_page(answer)
 
 
 def destination(answer: Answer, url: str) -> str:
