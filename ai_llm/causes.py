@@ -113,7 +113,7 @@ _ROWS = (
     # --- the credential is bad ---
     Cause("key_rejected", R, "credential", "The secret is not accepted",
           "{provider} does not accept this secret. Check that it is whole (beginning, end, no blanks), from the "
-          "right account, and meant for {host}; otherwise make a new one.", REPLACE),
+          "right account, and meant for {host}, and that the AI LLM Type fits; otherwise make a new one.", REPLACE),
     Cause("key_rejected_here", R, "credential", "The secret is not accepted in this region",
           "{provider} does not accept this credential in the region {region}. A good key of another region gets the"
           " same answer, so check the region in the API Endpoint first; then the secret.", EDIT),

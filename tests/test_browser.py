@@ -194,6 +194,19 @@ def test_reload_keeps_the_step_and_never_the_secret(page: Page, sandbox: Sandbox
     assert SECRET not in page.content()
 
 
+@SCRIPTS
+def test_a_deep_link_opens_its_step(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name, endpoint = fresh_name(), sandbox.url("/openai/v1")
+    page.goto(f"/w/main/ai/llm/new?type=OPENAI&name={name}&endpoint={endpoint}")
+    secret_of(page).fill(SECRET)
+    page.get_by_role("button", name="Create configuration").click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+    settle(page, "^Accepted$", scripts=scripts)
+    page.goto("/w/main/ai/llm/new?type=OPENAI&name=x&endpoint=api.openai.com")
+    expect(page.get_by_label("API Endpoint")).to_have_value("api.openai.com")
+    expect(page.get_by_role("button", name="Continue")).to_be_visible()
+
+
 def test_two_tabs_make_two_rows(page: Page, sandbox: Sandbox) -> None:
     first, second = fresh_name(), fresh_name()
     other = page.context.new_page()
@@ -347,6 +360,8 @@ def test_every_page_and_state_is_accessible(page: Page, sandbox: Sandbox) -> Non
         page.goto(page.url.rsplit("/", 1)[0] if re.search("/(edit|rotate|delete)$", page.url) else page.url)
     start = re.sub("/ai/.*", "/ai", page.url)
     new = f"{start}/llm/new"
+    space, spaces = start.removesuffix("/ai"), "/organization/workspaces"
+    people = [f"{space}/settings", f"{space}/members", f"{space}/members/add", spaces, f"{spaces}/new"]
     for path in (
         start,
         f"{start}/llm",
@@ -355,6 +370,7 @@ def test_every_page_and_state_is_accessible(page: Page, sandbox: Sandbox) -> Non
         new,
         f"{new}?type=AWS",
         "/account",
+        *people,
     ):
         page.goto(path)
         accessible(page, path)

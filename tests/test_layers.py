@@ -13,7 +13,7 @@ MAY_IMPORT = {"flashback": {"flashback"}, "workspaces": {"flashback", "workspace
 # Lower may not import higher.
 LEVELS = {
     "models": 0, "providers": 0, "access": 0, "events": 1, "credentials": 1, "configs": 2, "validation": 2,
-    "organizations": 2, "listing": 2, "forms": 3, "views": 4, "wizard": 4,
+    "organizations": 2, "spaces": 2, "members": 2, "listing": 2, "forms": 3, "views": 4, "space_views": 4, "wizard": 4,
     "bulk": 4, "admin": 4, "commands": 4, "urls": 5,
 }  # fmt: skip
 
