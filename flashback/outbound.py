@@ -81,11 +81,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: at most 1 MiB of body, as it came. `headers` can be asked for in any case."""
+    """An HTTP answer: at most 1 MiB of body, as it came. `headers` can be asked for in any case.
+
+    It may quote the secret that it answers, so its repr shows neither.
+    """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     stages: tuple[Stage, ...] = ()
 
 
