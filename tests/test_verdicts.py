@@ -482,7 +482,7 @@ def test_a_result_reads_as_plain_text_for_a_ticket() -> None:
     assert outcomes.present(result)["text"] == (
         "Rejected: The secret is not accepted\n"
         "OpenAI does not accept this secret. Check that it is whole (beginning, end, no blanks), from the right "
-        "account, and meant for api.openai.com; otherwise make a new one.\n"
+        "account, and meant for api.openai.com, and that the AI LLM Type fits; otherwise make a new one.\n"
         "\n"
         "Address: passed in 1 ms\nAllowed: skipped\nName: skipped\nConnection: skipped\nTLS: skipped\nHTTP: skipped\n"
         "Credential: failed\nModels: skipped\n"

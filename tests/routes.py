@@ -1,0 +1,79 @@
+"""Every route with an address that leads to it, and what the database holds before and after somebody went there."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+from django.db import connection
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+SAMPLES = {"uuid": lambda: str(uuid4()), "int": lambda: "1"}
+# What a look at a page may change: the session, and which workspace was looked at last.
+LOOKING = {"django_session": None, "workspaces_user": {"last_workspace_id", "last_login"}}
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route: its name (with its namespace, if it has one), its pattern, and the names of what its address carries."""
+
+    name: str
+    pattern: str
+
+    @property
+    def parameters(self) -> list[str]:
+        return [match[2] or match[3] for match in PARAMETER.finditer(self.pattern)]
+
+    def address(self, values: Mapping[str, Any]) -> str:
+        """The address with `values`, and with something harmless for every parameter that is not among them."""
+
+        def fill(match: re.Match[str]) -> str:
+            name = match[2] or match[3]
+            value = values[name] if name in values else SAMPLES.get(match[1] or "", lambda: "x")()
+            return quote(str(value), safe="")
+
+        return "/" + PARAMETER.sub(fill, self.pattern)
+
+
+def every_route() -> list[Route]:
+    """All routes, those of the admin site too."""
+    return list(_walk(get_resolver(), "", ""))
+
+
+def own_routes() -> list[Route]:
+    """All routes but those of the admin site."""
+    return [route for route in every_route() if not route.pattern.startswith("admin/")]
+
+
+def _walk(resolver: URLResolver, prefix: str, space: str) -> Iterator[Route]:
+    for part in resolver.url_patterns:
+        pattern = prefix + _text(part)
+        if isinstance(part, URLResolver):
+            yield from _walk(part, pattern, f"{space}{part.namespace}:" if part.namespace else space)
+        elif isinstance(part, URLPattern):
+            yield Route(f"{space}{part.name or pattern}", pattern)
+
+
+def _text(part: URLPattern | URLResolver) -> str:
+    if isinstance(part.pattern, RoutePattern):
+        return str(part.pattern)
+    return str(part.pattern).removeprefix("^").removesuffix("$").replace("\\Z", "").replace("\\", "")
+
+
+def stored() -> dict[str, list[str]]:
+    """Every table with its rows, except for what looking at a page may change."""
+    tables: dict[str, list[str]] = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            left_out = LOOKING.get(table, set())
+            if left_out is None:
+                continue
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            names = [column[0] for column in cursor.description]
+            rows = [[cell for name, cell in zip(names, row) if name not in left_out] for row in cursor.fetchall()]
+            tables[table] = sorted(map(repr, rows))
+    return tables

@@ -1,0 +1,75 @@
+"""What holds for every route there is: a look changes nothing, and a form without its token changes nothing."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+
+from tests import build
+from tests.conftest import People
+from tests.routes import Route, every_route, own_routes, stored
+from workspaces.models import User
+
+FORM = "application/x-www-form-urlencoded"
+WORDS = "This page was open for too long or came from another site."
+ROUTES = pytest.mark.parametrize("route", every_route(), ids=lambda route: route.name)
+
+
+@pytest.fixture
+def places(people: People) -> dict[str, object]:
+    """What the addresses of real things carry."""
+    row = build.ai_llm(people.writer, people.workspace)
+    return {"slug": people.workspace.slug, "id": row.pk, "object_id": people.reader.pk, "app_label": "ai_llm"}
+
+
+def strict(person: User) -> Client:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person, backend=django_settings.AUTHENTICATION_BACKENDS[0])
+    return client
+
+
+@ROUTES
+def test_a_look_changes_nothing(
+    route: Route, places: dict[str, object], people: People, signed_in: Callable[[User], Client]
+) -> None:
+    clients = [Client(), signed_in(people.owner), signed_in(people.staff)]
+    address, before = route.address(places), stored()
+    for client in clients:
+        for method in ("GET", "HEAD", "OPTIONS"):
+            assert client.generic(method, address).status_code < 500
+        assert client.get(address, {"action": "delete", "_method": "POST", "confirm": "1"}).status_code < 500
+        assert client.get(address, headers={"X-HTTP-Method-Override": "POST"}).status_code < 500
+    assert stored() == before
+
+
+@ROUTES
+def test_a_form_without_its_token_changes_nothing(route: Route, places: dict[str, object], people: People) -> None:
+    fields = urlencode({"name": "x", "secret": build.SECRET, "login": people.reader.email, "password": build.PASSWORD})
+    address, before = route.address(places), stored()
+    for client in (Client(enforce_csrf_checks=True), strict(people.owner), strict(people.staff)):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            answer = client.generic(method, address, fields, FORM)
+            assert answer.status_code == 403
+            assert WORDS in answer.text
+    assert stored() == before
+
+
+def test_a_look_that_changed_something_would_be_seen(people: People) -> None:
+    before = stored()
+    User.objects.filter(pk=people.reader.pk).update(name="Changed")
+    assert stored() != before
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in own_routes() if one.name != "ai_llm_validate"], ids=lambda one: one.name
+)
+def test_no_page_of_our_own_is_ever_a_naked_piece(
+    route: Route, places: dict[str, object], people: People, signed_in: Callable[[User], Client]
+) -> None:
+    """Without htmx an answer is a whole page, a way to one, or empty."""
+    client, address = signed_in(people.owner), route.address(places)
+    for method in ("GET", "POST"):
+        answer = client.generic(method, address, "", FORM)
+        assert answer.status_code in {301, 302, 303} or answer.text.lstrip().startswith("<!DOCTYPE html>")
