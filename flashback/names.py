@@ -1,11 +1,16 @@
 """Names that people type: one rule for what is allowed and for when two are the same."""
 
+import re
 import unicodedata
 
 from flashback.errors import Invalid
 
 LONGEST = 120
 LONGEST_KEY = 400
+# Letters, marks and signs that show nothing (Unicode's Default_Ignorable_Code_Point, and the blank of Braille).
+UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+# They choose between two drawings of one sign, such as text or emoji, and are no part of a name.
+VARIATIONS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
 
 def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
@@ -14,16 +19,20 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
     Raises `Invalid` for `field` when nothing readable is left, when it is longer than 120 characters, or when it
     holds control characters or marks that change the direction of text (a name must look like what it is).
     """
-    folded = " ".join(unicodedata.normalize("NFC", text).split())
+    folded = " ".join(unicodedata.normalize("NFC", text.translate(VARIATIONS)).split())
     if not any(unicodedata.category(character)[0] in "LNPS" for character in folded):
         raise Invalid({field: f"Enter a {label.lower()}: letters, figures or signs that can be read."})
     if len(folded) > LONGEST:
         raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
-    hidden = next((c for c in folded if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"}), None)
+    hidden = next((c for c in folded if c in UNSEEN or unicodedata.category(c)[0] == "C"), None)
     if hidden is not None:
         raise Invalid(
             {field: f"The {label.lower()} holds an invisible character (U+{ord(hidden):04X}). Type it again."}
         )
+    alphabets = next((found for found in map(_alphabets, re.split(r"[\W_]+", folded)) if len(found) > 1), ())
+    if alphabets:
+        mixed = " and ".join(alphabets)
+        raise Invalid({field: f"The {label.lower()} mixes {mixed} letters in one word. They look alike: use one kind."})
     marks = max(map(len, _runs_of_marks(folded)), default=0)
     if marks > 3:
         raise Invalid({field: f"The {label.lower()} stacks {marks} accents on one letter; three is the most."})
@@ -35,6 +44,12 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
 def key(text: str) -> str:
     """Return what two names share when they count as the same: no regard to case, width or Unicode form."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _alphabets(word: str) -> list[str]:
+    """Return which of the alphabets that share the looks of many letters (Unicode TR 39) a word is written in."""
+    found = {unicodedata.name(letter, "").partition(" ")[0] for letter in word}
+    return sorted(alphabet.capitalize() for alphabet in found & {"LATIN", "GREEK", "CYRILLIC"})
 
 
 def _runs_of_marks(text: str) -> list[str]:

@@ -54,13 +54,16 @@ class Error:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one answer means. The verdict follows from the cause; `excerpt_source` is unredacted provider text."""
+    """What one answer means. The verdict follows from the cause; `excerpt_source` is unredacted provider text.
+
+    Such text may quote the secret, so no repr shows it.
+    """
 
     cause: str
     facts: Mapping[str, str | int] = field(default_factory=dict)
     models: tuple[str, ...] = ()
     provider_code: str = ""
-    excerpt_source: str = ""
+    excerpt_source: str = field(default="", repr=False)
 
     @property
     def verdict(self) -> Verdict:
