@@ -1,10 +1,11 @@
 """Reads for the list and the overview: states, counts, search, filter, order, pages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any, Self, cast
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
@@ -16,6 +17,7 @@ from flashback import names, sealed
 from workspaces.models import Workspace
 
 NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
+TYPE_WORDS = dict(Type.choices)
 PAGE_SIZE = 50
 JUST_NOW = timedelta(minutes=2)
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
@@ -26,44 +28,52 @@ def unavailable(workspace: Workspace) -> "QuerySet[AiLlm]":
     """Return the configurations of `workspace` whose secret no key of this installation opens, or that have none."""
     lost = Credential.objects.filter(workspace=workspace).exclude(key_id__in=sealed.key_ids())
     rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
-    bare = Q(credential=None)
+    bare = Q(credential=None, keyless=False)
     return rows.filter(bare | Q(credential__in=lost) if lost.exists() else bare)
 
 
-def in_state(rows: "QuerySet[AiLlm]", wanted: str, lost: "QuerySet[AiLlm]", *, any_lost: bool) -> "QuerySet[AiLlm]":
-    """Return the rows whose state is `wanted`; `lost` are the unavailable ones, normally none (`any_lost`)."""
+def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[AiLlm]":
+    """Return the rows whose state is `wanted`; `any_lost` says whether there are unavailable ones, normally none."""
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
     if wanted == UNAVAILABLE:
-        return rows.filter(pk__in=lost.values("pk"))
+        return rows.filter(pk__in=unavailable(workspace).values("pk"))
     found = rows.filter(verdict="" if wanted == NEVER else wanted)
-    return found.exclude(pk__in=lost.values("pk")) if any_lost else found
+    return found.exclude(pk__in=unavailable(workspace).values("pk")) if any_lost else found
 
 
-def counts(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return state, its words and its number of AI LLMs, for every state; two queries."""
+def counts(workspace: Workspace) -> dict[str, int]:
+    """Return the number of AI LLMs in every state; three queries."""
     found = dict.fromkeys(STATES, 0)
     for verdict, number in _by_verdict(AiLlm.objects.of(workspace)):
         found[verdict or NEVER] += number
     for verdict, number in _by_verdict(unavailable(workspace)):
         found[verdict or NEVER] -= number
         found[UNAVAILABLE] += number
-    return [{"state": state, "words": words, "number": found[state]} for state, words in STATES.items()]
+    return found
 
 
 def _by_verdict(rows: "QuerySet[AiLlm]") -> "QuerySet[AiLlm, tuple[str, int]]":
-    return rows.order_by().values_list("verdict").annotate(number=Count("pk"))
+    return rows.order_by().values_list("verdict").annotate(number=Count("*"))
 
 
-def attention(workspace: Workspace, most: int = 10) -> list[AiLlm]:
-    """Return the configurations that somebody should look at, the worst first."""
-    rows = AiLlm.objects.of(workspace).select_related("credential", "last_check")
-    rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
-    found, lost = list[AiLlm](), unavailable(workspace)
-    any_lost = lost.exists()
+def attention(workspace: Workspace, numbers: Mapping[str, int], most: int = 10) -> list["Row"]:
+    """Return the configurations that somebody should look at, the worst first. `numbers` are those of `counts`."""
+    found = list[UUID]()
     for wanted in (UNAVAILABLE, Verdict.REJECTED.value, Verdict.UNDECIDED.value, NEVER):
-        found += in_state(rows, wanted, lost, any_lost=any_lost).order_by("name_key")[: most - len(found)]
-        if len(found) >= most:
-            break
-    return found
+        if not numbers[wanted] or len(found) >= most:
+            continue
+        rows = in_state(workspace, wanted, any_lost=numbers[UNAVAILABLE] > 0)
+        if wanted == Verdict.UNDECIDED:
+            rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
+        found += rows.order_by("name_key").values_list("pk", flat=True)[: most - len(found)]
+    return _rows(found)
+
+
+def _rows(ids: Sequence[UUID]) -> list["Row"]:
+    """Return what lists show of these rows, in this order; rows that are gone are left out."""
+    values = AiLlm.objects.filter(pk__in=ids).values_list(*Row.COLUMNS)
+    shown = {row.id: row for row in (Row(*found) for found in values)}
+    return [shown[key] for key in ids if key in shown]
 
 
 def starts_checking(row: AiLlm) -> bool:
@@ -72,6 +82,60 @@ def starts_checking(row: AiLlm) -> bool:
     if row.verdict or credential is None or not credential.available:
         return False
     return row.changed_at > timezone.now() - JUST_NOW
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the list shows of one AI LLM: plain values, because building fifty models costs more than the page may take.
+
+    `key_id` and `secret_set_at` are None where nothing is stored.
+    """
+
+    id: UUID
+    name: str
+    type: str
+    endpoint: str
+    keyless: bool
+    verdict: str
+    key_id: str | None
+    hint: str | None
+    secret_set_at: datetime | None
+    checked_at: datetime | None
+    created_at: datetime
+    creator_name: str | None
+    creator_email: str | None
+
+    COLUMNS: ClassVar = (
+        *("id", "name", "type", "endpoint", "keyless", "verdict", "credential__key_id", "credential__hint"),
+        *("credential__set_at", "last_check__at", "created_at", "created_by__name", "created_by__email"),
+    )
+
+    @property
+    def state(self) -> str:
+        """As `AiLlm.state`."""
+        if not self.keyless and self.key_id not in sealed.key_ids():
+            return UNAVAILABLE
+        return self.verdict or NEVER
+
+    @property
+    def type_label(self) -> str:
+        """The type in words."""
+        return TYPE_WORDS.get(self.type, self.type)
+
+    @property
+    def address(self) -> str:
+        """The endpoint without its scheme."""
+        return self.endpoint.partition("://")[2]
+
+    @property
+    def secret(self) -> str:
+        """How the stored secret is hinted at: its last characters, or that there is one."""
+        return f"…{self.hint}" if self.hint else "stored"
+
+    @property
+    def creator(self) -> str:
+        """Who made it."""
+        return self.creator_name or self.creator_email or "somebody who left"
 
 
 @dataclass(frozen=True)
@@ -108,21 +172,19 @@ class Query:
         """Whether anything is searched or filtered."""
         return bool(self.search or self.type or self.state)
 
-    def page_of(self, workspace: Workspace) -> Page[AiLlm]:
+    def page_of(self, workspace: Workspace) -> Page[Row]:
         """Return one page of the matching rows with what the list shows of each; a page too far is the last one."""
         rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+        if self.state:
+            rows = in_state(workspace, self.state, any_lost=unavailable(workspace).exists())
         if self.search:
             rows = rows.filter(name_key__contains=names.key(self.search)) | rows.filter(endpoint__icontains=self.search)
         if self.type:
             rows = rows.filter(type=self.type)
-        if self.state:
-            lost = unavailable(workspace)
-            rows = in_state(rows, self.state, lost, any_lost=lost.exists())
         # Two steps: which ids are on the page, from an index; then those rows with what hangs on them.
         page = Paginator(rows.order_by(ORDERS[self.order]).values_list("pk", flat=True), PAGE_SIZE).get_page(self.page)
-        shown = AiLlm.objects.select_related("credential", "last_check", "created_by").in_bulk(list(page.object_list))
-        found = [shown[pk] for pk in page.object_list if pk in shown]
-        return Page(found, page.number, cast("Paginator[AiLlm]", page.paginator))
+        found = _rows(list(page.object_list))
+        return Page(found, page.number, cast("Paginator[Row]", page.paginator))
 
 
 def _known(value: str, allowed: Iterable[str]) -> str:

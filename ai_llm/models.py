@@ -30,6 +30,13 @@ class Verdict(models.TextChoices):
     UNDECIDED = "undecided", "Not decided"
 
 
+class CheckKind(models.TextChoices):
+    """How deep a check went: the free one, or one that sent a tiny message, which may cost."""
+
+    FREE = "free", "Free check"
+    MESSAGE = "message", "One tiny message"
+
+
 NEVER = "never"
 UNAVAILABLE = "unavailable"
 STATES = {
@@ -104,7 +111,12 @@ class AiLlmQuerySet(models.QuerySet["AiLlm"]):
 
 
 class AiLlm(models.Model):
-    """One stored configuration: a connection to a provider, in a workspace."""
+    """One stored configuration: a connection to a provider, in a workspace.
+
+    `scheduled` False keeps it out of scheduled checks; these start no earlier than `check_after` and hold the row until
+    `lease_until`. `failures` and `rejections` count checks in a row that ended in something else than accepted, and in
+    rejected; `attention_at` is when the second rejection in a row was found.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="ai_llms")
@@ -114,9 +126,16 @@ class AiLlm(models.Model):
     endpoint = models.CharField("API Endpoint", max_length=2048)
     credential = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
     fallback = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
+    keyless = models.BooleanField("This endpoint needs no secret", default=False)
     version = models.PositiveIntegerField(default=1)
     verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
     last_check = models.ForeignKey("Check", models.SET_NULL, null=True, related_name="+")
+    scheduled = models.BooleanField("Include in scheduled checks", default=True)
+    check_after = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    rejections = models.PositiveSmallIntegerField(default=0)
+    attention_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
@@ -134,8 +153,8 @@ class AiLlm(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["workspace"],
-                condition=models.Q(credential=None, deleted_at=None),
+                fields=["workspace", "verdict"],
+                condition=models.Q(credential=None, keyless=False, deleted_at=None),
                 name="ai_llms_without_secret",
             ),
             models.Index(
@@ -154,7 +173,7 @@ class AiLlm(models.Model):
     @property
     def state(self) -> str:
         """The state in one word, a key of STATES: the last verdict, never validated, or the secret cannot be opened."""
-        if self.credential is None or not self.credential.available:
+        if not self.keyless and (self.credential is None or not self.credential.available):
             return UNAVAILABLE
         return self.verdict or NEVER
 
@@ -175,12 +194,13 @@ class AiLlm(models.Model):
 
 
 class Check(models.Model):
-    """One recorded validation of an AI LLM."""
+    """One recorded validation of an AI LLM. `models_found` holds the first of `model_count` models."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     ai_llm = models.ForeignKey(AiLlm, models.CASCADE, related_name="checks")
     at = models.DateTimeField(default=timezone.now)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    kind = models.CharField(max_length=10, choices=CheckKind.choices, default=CheckKind.FREE)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     cause = models.CharField(max_length=40)
     facts: "models.JSONField[dict[str, Any], dict[str, Any]]" = models.JSONField(default=dict)
@@ -190,6 +210,7 @@ class Check(models.Model):
     provider_code = models.CharField(max_length=100, blank=True)
     excerpt = models.CharField(max_length=320, blank=True)
     models_found: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
+    model_count = models.PositiveIntegerField(default=0)
     milliseconds = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -197,3 +218,15 @@ class Check(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.verdict}"
+
+
+class ModelList(models.Model):
+    """The last good list of models of an AI LLM: a failed or empty one never replaces it."""
+
+    ai_llm = models.OneToOneField(AiLlm, models.CASCADE, primary_key=True, related_name="model_list")
+    endpoint = models.CharField(max_length=2048)
+    names: "models.JSONField[list[str], list[str]]" = models.JSONField(default=list)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{len(self.names)} models of {self.ai_llm_id}"

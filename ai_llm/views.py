@@ -30,8 +30,8 @@ def overview(request: Request) -> HttpResponse:
     counts = listing.counts(request.workspace)
     values = {
         "counts": counts,
-        "total": sum(count["number"] for count in counts),
-        "attention": listing.attention(request.workspace),
+        "total": sum(counts.values()),
+        "attention": listing.attention(request.workspace, counts),
         "events": events.of_workspace(request.workspace)[:EVENTS_SHOWN],
     }
     return render(request, "ai_llm/overview.html", values)

@@ -123,9 +123,9 @@ def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, b
     checked(build.ai_llm(people.writer, people.workspace, name="keyless"), "undecided", "keys_not_checked")
     lost = build.ai_llm(people.writer, people.workspace, name="lost")
     Credential.objects.filter(pk=lost.credential_id).update(key_id="gone")
-    found = {count["state"]: count["number"] for count in listing.counts(people.workspace)}
+    found = listing.counts(people.workspace)
     assert found == {"accepted": 1, "limited": 0, "rejected": 1, "undecided": 1, "never": 1, "unavailable": 1}
-    assert [row.name for row in listing.attention(people.workspace)] == ["lost", "bad", "new"]
+    assert [row.name for row in listing.attention(people.workspace, found)] == ["lost", "bad", "new"]
     assert client.get(base).status_code == 200
 
 

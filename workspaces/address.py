@@ -10,7 +10,7 @@ from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
 from flashback.errors import NotFound
-from workspaces import access
+from workspaces import access, spaces
 from workspaces.models import User, Workspace
 
 P = ParamSpec("P")
@@ -22,6 +22,7 @@ class Request(HttpRequest):
     user: User
     htmx: HtmxDetails
     workspace: Workspace
+    offered: list[Workspace]
     access: access.Access
     may_write: bool  # whether the buttons that change things are shown; the verbs ask again
 
@@ -38,7 +39,11 @@ def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
 
     @wraps(view)
     def wrapped(request: Request, *arguments: Any, slug: str, **keywords: Any) -> HttpResponse:
-        found = Workspace.objects.visible_to(request.user).filter(slug=slug).first()
+        # One query gives the switcher and, nearly always, the workspace.
+        request.offered = spaces.offered(request.user)
+        found = next((offered for offered in request.offered if offered.slug == slug), None)
+        if found is None:
+            found = Workspace.objects.visible_to(request.user).filter(slug=slug).first()
         role = access.of(request.user, found) if found else None
         if found is None and (renamed := Workspace.objects.visible_to(request.user).formerly(slug).first()):
             return _moved(request, renamed)

@@ -7,11 +7,9 @@ from django.http import HttpRequest
 from workspaces import spaces
 from workspaces.models import User, Workspace
 
-OFFERED = 50  # workspaces in the switcher; the page of all workspaces has the rest
-
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """Return `workspaces` (the first ones by name, lazily), `workspace`, and `may_create_workspace`.
+    """Return `workspaces` (the first ones by name), `workspace`, and `may_create_workspace`.
 
     `workspace` is the one that the address names; elsewhere, as on the pages of one's account, it is the last one
     used, so that the menu stays, or None when that is no longer visible.
@@ -20,7 +18,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"workspaces": [], "workspace": None, "may_create_workspace": False}
     return {
-        "workspaces": Workspace.objects.visible_to(user).order_by("name_key")[:OFFERED],
+        "workspaces": getattr(request, "offered", None) or spaces.offered(user),
         "workspace": getattr(request, "workspace", None) or _last(user),
         "may_create_workspace": spaces.may_create(user),
     }

@@ -16,6 +16,7 @@ from workspaces.models import FormerSlug, Membership, Organization, User, Worksp
 SAME_NAME = "Your organization already has a workspace with this name. Choose another one."
 GONE = "This workspace was deleted in the meantime."
 LONGEST_SLUG = 50
+OFFERED = 50
 LABEL = "Workspace name"
 # A name in another script leaves no slug behind; such a workspace is found by this and a short random word.
 NAMELESS = "workspace-"
@@ -24,6 +25,11 @@ NAMELESS = "workspace-"
 def may_create(actor: User) -> bool:
     """Return whether `actor` may create workspaces: whether their pages show the way to it. `create` asks again."""
     return actor.organization_id is not None and actor.organization_role >= OrganizationRole.WORKSPACES
+
+
+def offered(actor: User) -> list[Workspace]:
+    """Return the workspaces in the switcher of `actor`: the first ones by name; the page of all has the rest."""
+    return list(Workspace.objects.visible_to(actor).order_by("name_key")[:OFFERED])
 
 
 def create(actor: User, organization: Organization, *, name: str) -> Workspace:

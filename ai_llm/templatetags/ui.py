@@ -261,6 +261,7 @@ def naming(error: str, label: str) -> str:
 
 
 @register.filter
+@lru_cache(maxsize=1024)
 def breakable(host: str) -> SafeString:
     """Return a host that breaks after its dots and colons, not in the middle of a word, when the line is short."""
     return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=[.:/])", host)))
