@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
-from flashback import keyring
+from flashback import keyring, storage
 
 
 class NotMigratedError(Exception):
@@ -13,22 +13,35 @@ class NotMigratedError(Exception):
 
 
 def reasons() -> list[str]:
-    """Return why this process is not ready, as words that tell nothing else: `database`, `migrations`, `keys`.
+    """Return why this process is not ready, as words that tell nothing else.
 
-    Blocks for as long as the database takes to answer.
+    `database` (gone, locked or read-only), `disk` (no room for the next write), `migrations`, `keys`. Blocks for as
+    long as the database takes to answer.
     """
     close_old_connections()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        if not _writable():
+            return ["database"]
         _require_migrations()
-        return ["keys"] if keyring.readiness() else []
+        return _reasons()
     except NotMigratedError:
         return ["migrations"]
-    except DatabaseError:
+    except Error:
         return ["database"]
     finally:
         connection.close()
+
+
+def _writable() -> bool:
+    """Return whether the database takes changes. Under SQLite the transaction waits for the lock of writers."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only" if connection.vendor == "postgresql" else "SELECT 'off'")
+        return bool(cursor.fetchone() == ("off",))
+
+
+def _reasons() -> list[str]:
+    found = {"keys": bool(keyring.readiness()), "disk": storage.short_of_space()}
+    return [word for word, applies in found.items() if applies]
 
 
 def unapplied() -> list[str]:

@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "flashback",
     "workspaces",
     "ai_llm",
+    "repositories",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -86,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "workspaces.sources.SourceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "flashback.web.GuardSecretsMiddleware",
@@ -166,6 +168,9 @@ _cache = _from_url("CACHE_URL", Env.cache_url_config, "locmemcache://")
 if _cache["BACKEND"].endswith((".LocMemCache", ".DatabaseCache", ".FileBasedCache")):
     # The counters of attempts live here. Django's 300 entries would let a stranger push a lock out with other attempts.
     _cache["OPTIONS"] = {"MAX_ENTRIES": 100_000, **_cache.get("OPTIONS", {})}
+if _cache["BACKEND"].endswith(".RedisCache"):
+    # Without these a cache that is gone would hold a request for as long as the network likes.
+    _cache["OPTIONS"] = {"socket_connect_timeout": 2, "socket_timeout": 2, **_cache.get("OPTIONS", {})}
 CACHES = {"default": _cache}
 _email = _from_url("EMAIL_URL", Env.email_url_config, "consolemail://")
 EMAIL_BACKEND = _email["EMAIL_BACKEND"]

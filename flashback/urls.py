@@ -1,10 +1,11 @@
-"""The routes of the console. None of our own ends in a slash, and Django never adds one."""
+"""The routes of the console. None of our own ends in a slash (the admin site's do), and Django adds none."""
 
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from ai_llm import operators
 from flashback.styleguide import styleguide
 from workspaces import address, views
 
@@ -21,7 +22,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("workspaces.account_urls")),
     path("", include("workspaces.space_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
+    path("w/<slug:slug>/", include("repositories.urls")),
     *developers,
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
+    path("admin/keys/", operators.keys_page, name="operator_keys"),
     path("admin/", admin.site.urls),
 ]

@@ -1,6 +1,7 @@
 """What every page shares: headers, the two layouts, htmx manners, and the translation of errors into pages."""
 
 import secrets
+import sys
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -14,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from flashback import storage
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 from flashback.redaction import guarding
 
@@ -193,7 +195,13 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500 with a number that the log has too. Reads nothing of the request, and asks no database."""
+    """Answer 500 with a number that the log has too, or 503 when storage is away. Asks no database.
+
+    Django comes here with every exception that nothing else answered, from views and from middleware alike.
+    """
+    fault = sys.exception()
+    if fault is not None and (word := storage.reason(fault)):
+        return storage.unavailable(word, fault, request)
     incident = request.META[INCIDENT] = secrets.token_hex(4)
     try:
         return HttpResponseServerError(get_template("500.html").render({"incident": incident}))

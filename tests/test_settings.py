@@ -159,7 +159,7 @@ def test_a_command_makes_no_key_and_no_folder(tmp_path):
         ("", {"MAX_ENTRIES": 100_000}),
         ("dbcache://counters", {"MAX_ENTRIES": 100_000}),
         ("dbcache://counters?max_entries=7", {"MAX_ENTRIES": 7}),
-        ("rediscache://127.0.0.1:6379/0", {}),
+        ("rediscache://127.0.0.1:6379/0", {"socket_connect_timeout": 2, "socket_timeout": 2}),
     ],
 )
 def test_a_cache_that_drops_what_is_too_much_has_room_for_many_counters(tmp_path, url, options):

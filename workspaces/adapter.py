@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.core.cache import cache
@@ -14,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from workspaces import events
+from workspaces import events, sign_ins
 from workspaces.models import User
 
 log = logging.getLogger(__name__)
@@ -89,11 +90,26 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
             super().add_message(request, level, message_template, *arguments, **keywords)
 
     def set_password(self, user: User, password: str) -> None:
-        """Store a new password and record `person.password_changed`. Other sessions and reset links end with it."""
+        """Store a new password; other sessions and reset links end with it.
+
+        Records `person.password_changed`, or `person.password_reset` for somebody who followed a link.
+        """
+        match = context.request.resolver_match if context.request else None
+        reset = match is not None and match.url_name == "account_reset_password_from_key"
         with transaction.atomic():
             user.set_password(password)
             user.save(update_fields=["password"])
-            events.record(user, "person.password_changed", user)
+            events.record(user, "person.password_reset" if reset else "person.password_changed", user)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Open a session and record `person.signed_in`."""
+        super().login(request, user)
+        sign_ins.succeeded(user)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Record `person.sign_in_failed`, for an e-mail address and a password that do not belong together."""
+        super().authentication_failed(request, **credentials)
+        sign_ins.failed(_login(credentials))
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count an attempt before the password is looked at. Raises a ValidationError when there were too many."""

@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
@@ -27,10 +28,10 @@ class Request(HttpRequest):
     may_write: bool  # whether the buttons that change things are shown; the verbs ask again
 
 
-Page = Callable[Concatenate[Request, P], HttpResponse]
+Page = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
-def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
+def in_workspace(view: Page[P]) -> Callable[..., HttpResponseBase]:
     """Give the view a request whose `workspace` is the one named by the address, or answer 404.
 
     Remembers the workspace as the person's last one, so that `/` leads back to it. A slug that the workspace had
@@ -38,7 +39,7 @@ def in_workspace(view: Page[P]) -> Callable[..., HttpResponse]:
     """
 
     @wraps(view)
-    def wrapped(request: Request, *arguments: Any, slug: str, **keywords: Any) -> HttpResponse:
+    def wrapped(request: Request, *arguments: Any, slug: str, **keywords: Any) -> HttpResponseBase:
         # One query gives the switcher and, nearly always, the workspace.
         request.offered = spaces.offered(request.user)
         found = next((offered for offered in request.offered if offered.slug == slug), None)

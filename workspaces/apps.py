@@ -4,15 +4,17 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.auth.management import create_permissions
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_migrate
 
 from workspaces import sessions
 
 SUPPORT = "Support"
-SEEN_BY_SUPPORT = {
-    "workspaces": ["organization", "user", "workspace", "membership", "event"],
-    "ai_llm": ["aillm", "check"],
+# Exactly what support staff may do, by app: to look, and the two verbs that `workspaces.access.supports` knows.
+MAY_SUPPORT = {
+    "workspaces": ["view_organization", "view_user", "view_workspace", "view_membership", "view_event"],
+    "ai_llm": ["view_aillm", "view_check", "validate_aillm", "disable_aillm"],
+    "repositories": ["view_repository", "view_attachment", "view_aiapikey"],
 }
 
 
@@ -26,23 +28,32 @@ class WorkspacesConfig(AppConfig):
         """Connect what follows a migration and a sign-in."""
         post_migrate.connect(seed_support, dispatch_uid="workspaces.seed_support")
         user_logged_in.connect(_start_session, dispatch_uid="workspaces.start_session")
+        user_logged_out.connect(_end_session, dispatch_uid="workspaces.end_session")
 
 
 def _start_session(request: Any, **_: Any) -> None:
     sessions.start(request)
 
 
-def seed_support(app_config: AppConfig, using: str, **_: Any) -> None:
-    """Let the group Support look at everything in the admin site that holds no secret, and change nothing.
+def _end_session(request: Any, user: Any, **_: Any) -> None:
+    from workspaces import sign_ins  # its models are not there yet when Django reads this module
 
-    Staff belong to it; it is made with the tables, so that no superuser has to hand out rights one by one.
+    sign_ins.ended(request, user)
+
+
+def seed_support(app_config: AppConfig, using: str, **_: Any) -> None:
+    """Give the group Support exactly the permissions of MAY_SUPPORT.
+
+    It is made with the tables, so that no superuser has to hand out rights one by one; what a later version takes back
+    is taken back.
     """
-    models = SEEN_BY_SUPPORT.get(app_config.label)
-    if not models:
+    names = MAY_SUPPORT.get(app_config.label)
+    if not names:
         return
     # Django makes the permissions in a receiver of the same signal, which may run after this one.
     create_permissions(app_config, verbosity=0, using=using)
     group, _created = apps.get_model("auth", "Group").objects.using(using).get_or_create(name=SUPPORT)
-    names = [f"view_{model}" for model in models]
     permissions = apps.get_model("auth", "Permission").objects.using(using)
-    group.permissions.add(*permissions.filter(content_type__app_label=app_config.label, codename__in=names))
+    of_this_app = permissions.filter(content_type__app_label=app_config.label)
+    group.permissions.remove(*of_this_app.exclude(codename__in=names))
+    group.permissions.add(*of_this_app.filter(codename__in=names))

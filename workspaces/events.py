@@ -1,49 +1,132 @@
-"""The audit log's one writer. A verb calls `record` inside the transaction that makes the change."""
+"""The audit log's one writer. A verb calls `record` inside the transaction that makes the change, as its last act."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
-from workspaces.models import Event, Organization, User, Workspace
+from flashback.redaction import SHORTEST_GUARDED, mask
+from workspaces import chain, sources
+from workspaces.models import ActorKind, Event, Organization, User, Workspace
+
+LONGEST_TEXT = 2200  # an endpoint may have 2,100 characters
+MOST_ITEMS = 200
+# Beyond this PostgreSQL writes a number as an integer, and its digest would differ.
+LARGEST_FLOAT = 1e15
+
+_gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 
 
 def record(
     actor: User | None,
     action: str,
-    subject: Model,
+    subject: Model | None,
     *,
     workspace: Workspace | None = None,
     organization: Organization | None = None,
     details: Mapping[str, Any] | None = None,
+    kind: ActorKind | None = None,
 ) -> Event:
     """Write one line: who did `action` ("ai_llm.created") to `subject`. `details` holds plain values, never a secret.
 
-    The organization is taken from the workspace, then from the actor; `actor` None means a command of the operator.
+    A changed value is [old, new]. The organization is taken from the workspace, then from the actor; `actor` None means
+    a command of the operator, unless `kind` says otherwise. From where it comes is what `workspaces.sources` says. The
+    chain is held until the transaction ends, so that no lock should be taken after this; see `gathered`.
     """
-    if workspace is not None:
-        organization = workspace.organization
-    elif organization is None and actor is not None:
-        organization = actor.organization
-    return Event.objects.create(
-        organization_id=organization.pk if organization else None,
+    organization_id = _owner(actor, workspace, organization)
+    source = sources.current()
+    event = Event(
+        organization_id=organization_id,
         workspace_id=workspace.pk if workspace else None,
-        workspace_label=workspace.name if workspace else "",
+        workspace_label=_text(workspace.name if workspace else "", 120),
         actor_id=actor.pk if actor else None,
-        actor_label=actor.email if actor else "operator",
+        actor_kind=kind or _kind(actor, organization_id, source),
+        actor_label=actor.email if actor else "" if kind == ActorKind.NOBODY else "operator",
+        via=_text(source.via, 80),
+        ip=_text(source.ip, 45),
+        agent=_text(source.agent, 80),
         action=action,
-        object_kind=subject._meta.model_name or "",
-        object_id=str(subject.pk),
-        object_label=str(subject)[:254],
-        details=dict(details or {}),
+        object_kind=subject._meta.model_name or "" if subject else "",
+        object_id=str(subject.pk) if subject else "",
+        object_label=_text(str(subject) if subject else "", 254),
+        details=plain(details or {}),
+        chain=organization_id or chain.INSTALLATION,
     )
+    waiting = _gathered.get()
+    if waiting is None:
+        return chain.append(event)
+    waiting.append(event)
+    return event
+
+
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Write the events recorded inside at the end of the block: for a transaction that runs several verbs.
+
+    Each verb then takes its locks on rows before any chain is held, so that two such transactions cannot wait for each
+    other: `with transaction.atomic(), events.gathered(): …`. An exception leaves nothing written.
+    """
+    waiting: list[Event] = []
+    token = _gathered.set(waiting)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+    # Everybody takes several chains in the same order.
+    for event in sorted(waiting, key=lambda event: str(event.chain)):
+        chain.append(event)
 
 
 def of_workspace(workspace: Workspace) -> "QuerySet[Event]":
     """Return the workspace's events, the newest first."""
-    return Event.objects.filter(workspace_id=workspace.pk).order_by("-id")
+    return Event.objects.filter(workspace_id=workspace.pk).order_by("-at", "-id")
 
 
 def of_object(subject: Model) -> "QuerySet[Event]":
     """Return the events about `subject`, the newest first."""
-    return Event.objects.filter(object_id=str(subject.pk)).order_by("-id")
+    return Event.objects.filter(object_id=str(subject.pk)).order_by("-at", "-id")
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `values` as every database stores and returns them, cut where they are long.
+
+    What looks like a credential, or was typed into a secret's field of this very request, becomes [hidden].
+    """
+    cleaned: dict[str, Any] = json.loads(json.dumps(_plain(values)))
+    return cleaned
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and abs(value) < LARGEST_FLOAT:
+        return value
+    if isinstance(value, Mapping):
+        return {_text(str(name), 80): _plain(one) for name, one in list(value.items())[:MOST_ITEMS]}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(one) for one in list(value)[:MOST_ITEMS]]
+    text = str(value)
+    return _text(mask(text) if len(text) >= SHORTEST_GUARDED else text, LONGEST_TEXT)
+
+
+def _text(text: str, longest: int) -> str:
+    # Neither a NUL nor half a surrogate pair can be stored everywhere.
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:longest]
+
+
+def _owner(actor: User | None, workspace: Workspace | None, organization: Organization | None) -> UUID | None:
+    if workspace is not None:
+        return workspace.organization_id
+    return organization.pk if organization else actor.organization_id if actor else None
+
+
+def _kind(actor: User | None, organization_id: UUID | None, source: sources.Source) -> ActorKind:
+    if actor is None:
+        return ActorKind.COMMAND
+    if source.kind != ActorKind.PERSON:
+        return source.kind
+    return ActorKind.STAFF if actor.is_staff and actor.organization_id != organization_id else ActorKind.PERSON

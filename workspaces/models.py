@@ -188,8 +188,23 @@ class Membership(models.Model):
         return f"{self.user_id} {self.role} {self.workspace_id}"
 
 
+class ActorKind(models.TextChoices):
+    """What kind of actor an event names."""
+
+    PERSON = "person", "Person"
+    TOKEN = "token", "API token"
+    STAFF = "staff", "Staff"
+    COMMAND = "command", "Command"
+    NOBODY = "nobody", "Nobody signed in"
+
+
 class Event(models.Model):
-    """One line of the audit log. Ids and labels are plain columns, so that a line outlives what it is about."""
+    """One line of the audit log. `workspaces.events.record` writes it; the database refuses to change or delete it.
+
+    Ids and labels are plain columns, so that a line outlives what it is about. `number`, `previous` and `digest` tie it
+    to the line before it in its `chain` (`workspaces.chain`): one chain for each organization, one for what belongs to
+    none.
+    """
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -198,17 +213,48 @@ class Event(models.Model):
     workspace_label = models.CharField(max_length=120, blank=True)
     actor_id = models.UUIDField(null=True)
     actor_label = models.CharField(max_length=254, blank=True)
+    actor_kind = models.CharField(max_length=10, choices=ActorKind.choices, default=ActorKind.PERSON)
+    via = models.CharField(max_length=80, blank=True)
+    ip = models.CharField("IP address", max_length=45, blank=True)
+    agent = models.CharField("program", max_length=80, blank=True)
     action = models.CharField(max_length=60)
     object_kind = models.CharField(max_length=40)
     object_id = models.CharField(max_length=40)
     object_label = models.CharField(max_length=254, blank=True)
     details = models.JSONField(default=dict)
+    chain = models.UUIDField()
+    number = models.PositiveBigIntegerField()
+    previous = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=64)
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["chain", "number"], name="one_event_per_number")]
         indexes = [
-            models.Index(fields=["workspace_id", "-id"], name="events_of_a_workspace"),
-            models.Index(fields=["object_id", "-id"], name="events_of_an_object"),
+            models.Index(fields=["workspace_id", "at", "id"], name="events_of_a_workspace"),
+            models.Index(fields=["object_id", "at", "id"], name="events_of_an_object"),
+            models.Index(fields=["organization_id", "at", "id"], name="events_of_an_organization"),
+            models.Index(fields=["organization_id", "action", "at", "id"], name="events_of_an_action"),
+            models.Index(fields=["organization_id", "actor_id", "at", "id"], name="events_of_a_person"),
+            models.Index(fields=["organization_id", "actor_kind", "at", "id"], name="events_of_a_kind"),
         ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor_label} {self.action} {self.object_label}"
+
+
+class AuditHead(models.Model):
+    """Where one chain of events ends, sealed with a key that is not in the database (`workspaces.chain`).
+
+    `pruned` and `pruned_digest` are number and digest of the newest event that `manage.py audit prune` took away.
+    """
+
+    chain = models.UUIDField(primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+    pruned = models.PositiveBigIntegerField(default=0)
+    pruned_digest = models.CharField(max_length=64, blank=True)
+    key_id = models.CharField(max_length=8, blank=True)
+    seal = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.number}"

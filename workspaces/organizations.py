@@ -82,14 +82,15 @@ def _checked(organization: str, workspace: str, email: str, name: str, password:
             checked[field] = names.clean(text, field=field, label=label)
         except Invalid as invalid:
             errors.update(invalid.errors)
-    errors |= _wrong_email(checked["email"]) | _wrong_password(password, checked["email"], name)
+    errors |= wrong_email(checked["email"]) | wrong_password(password, checked["email"], name)
     errors = {**_taken(checked), **errors}
     if errors:
         raise Invalid(errors)
     return checked
 
 
-def _wrong_email(email: str) -> dict[str, str]:
+def wrong_email(email: str) -> dict[str, str]:
+    """Return what is wrong with an e-mail address as {"email": message}, {} for nothing."""
     try:
         validate_email(email)
     except ValidationError:
@@ -97,7 +98,8 @@ def _wrong_email(email: str) -> dict[str, str]:
     return {"email": "This e-mail address is too long."} if len(email) > LONGEST_EMAIL else {}
 
 
-def _wrong_password(password: str, email: str, name: str) -> dict[str, str]:
+def wrong_password(password: str, email: str, name: str) -> dict[str, str]:
+    """Return what is wrong with a new password of this person as {"password": message}, {} for nothing."""
     try:
         validate_password(password, User(email=email, name=name))
     except ValidationError as invalid:

@@ -60,8 +60,10 @@ class SessionLimitsMiddleware:
         limits = ADMIN if request.path.startswith(reverse("admin:index")) else CONSOLE
         if now - seen > limits.idle or now - since > limits.whole:
             logout(request)
-        elif now - session.get(SEEN_AT, 0) >= SEEN_EVERY:
+        elif abs(now - session.get(SEEN_AT, 0)) >= SEEN_EVERY:
             session[SEEN_AT] = now
+        if since > now:  # the clock was ahead, and is right again: its mistake must not make a session last longer
+            session[SIGNED_IN_AT] = now
 
 
 def start(request: HttpRequest, **_: Any) -> None:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         prepare()
         if self.exists_already(email, organization):
             return
-        password = read_password()
+        password = read_password(VARIABLE, "owner")
         try:
             owner = organizations.found(
                 organization=organization, workspace=workspace, email=email, name=name, password=password
@@ -78,13 +78,17 @@ def prepare() -> None:
         up.migrate()
 
 
-def read_password() -> str:
-    """Return the password as it was given, blanks included. Raises CommandError when two typed ones differ."""
-    if given := os.environ.get(VARIABLE):
+def read_password(variable: str, whose: str) -> str:
+    """Return the password of the new `whose` ("owner") as it was given, blanks included.
+
+    It comes from the environment's `variable`, the first line of standard input, or a prompt. Raises CommandError when
+    two typed ones differ.
+    """
+    if given := os.environ.get(variable):
         return given
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    typed = getpass("Password of the new owner: ")
+    typed = getpass(f"Password of the new {whose}: ")
     if getpass("The same again: ") != typed:
         raise CommandError("The two passwords differ. Nothing was created.")
     return typed
