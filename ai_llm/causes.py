@@ -22,6 +22,7 @@ class ActionKind(StrEnum):
     ASK_OPERATOR = "ask-operator"  # somebody who runs this installation has to change something
     REPLACE_SECRET = "replace-secret"  # noqa: S105 - the name of an action
     EDIT_ENDPOINT = "edit-endpoint"
+    MESSAGE = "message"  # leads to the page that asks before one tiny message is sent
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ ASK = Action(ActionKind.ASK_OPERATOR, "Ask the operator of this installation")
 FIX = Action(ActionKind.URL_FIX, "Use the corrected API Endpoint")
 BILLING = Action(ActionKind.LINK, "Open billing at the provider")
 KEYS = Action(ActionKind.LINK, "Open the keys at the provider")
+NEW_KEY = Action(ActionKind.LINK, "Make a new key at the provider")
+STATUS = Action(ActionKind.LINK, "Open the provider's status page")
+ENTER = Action(ActionKind.REPLACE_SECRET, "Enter a secret")
+SEND = Action(ActionKind.MESSAGE, "Send one tiny message")
 
 A, L, R, U = Verdict.ACCEPTED, Verdict.LIMITED, Verdict.REJECTED, Verdict.UNDECIDED
 
@@ -70,7 +75,48 @@ _ROWS = (
     Cause("busy", A, "models", "Accepted, but busy",
           "{provider} knows this credential and asks to slow down. Nothing needs changing{wait}.",
           RETRY, needs_nobody=True),
+    Cause("accepted_without_list", A, "models", "The secret is accepted",
+          "{provider} accepts this credential. Its list of models could not be read.", RETRY, needs_nobody=True),
+    Cause("no_key_needed", A, "models", "Works without a secret",
+          "{host_port} lists {count} models without a secret. Anybody who reaches this server can do the same.",
+          RETRY, needs_nobody=True),
+    # --- one tiny message ---
+    Cause("message_answered", A, "models", "A model answered",
+          "{model} of {provider} answered a message with this credential, in {latency} ms{tokens}. Calls work.",
+          RETRY, needs_nobody=True),
+    Cause("message_answered_openly", A, "models", "A model answered without a secret",
+          "{model} at {host_port} answered a message without a secret, in {latency} ms{tokens}. Anybody who reaches "
+          "the server can use it.", RETRY, needs_nobody=True),
+    Cause("message_unfinished", A, "models", "Calls work, but the model needs more room",
+          "{provider} took the message, and {model} used up its room of {room} tokens for thinking before it said a "
+          "word. Calls work; applications must give this model more room.", RETRY, needs_nobody=True),
+    Cause("model_not_there", L, "models", "The model is not there",
+          "{provider} knows this credential, but not {model}: it was retired, or this account cannot use it. Send the "
+          "message to another model; at Azure the name of the deployment counts.", SEND),
+    Cause("model_not_allowed", L, "models", "No access to the model",
+          "{provider} knows this credential, but the account has no access to {model}. Ask for access there, or send "
+          "the message to another model.", KEYS, SEND),
+    Cause("model_absent", U, "models", "The model is not there",
+          "{host} answers, but has no model {model}. Send the message to another one; at Ollama, pull it first.", SEND),
+    Cause("message_refused", U, "models", "The message was not taken",
+          "{host} does not take a chat message for {model} (HTTP {status}). It may be a model for something else, or "
+          "want another form. Send the message to another model.", SEND),
+    Cause("profile_needed", U, "models", "The model is called through a profile",
+          "{provider} offers {model} only through an inference profile. Enter the name of the profile by hand: mostly "
+          "that of the model with us., eu. or apac. in front.", SEND),
     # --- the credential is known, something else stops it ---
+    Cause("no_models_served", L, "models", "Works, but has no models",
+          "{host_port} answers without a secret, but its list of models is empty. Load a model there (at Ollama: "
+          "ollama pull), then validate again.", RETRY),
+    Cause("account_blocked", L, "models", "The account is blocked",
+          "{provider} knows this credential, but the team or account that it belongs to is blocked. Ask its owner, or "
+          "the provider's support.", BILLING, RETRY),
+    Cause("billing_off", L, "models", "Billing is not switched on",
+          "{provider} knows this credential, but its project has no billing account. Link one there, wait a few "
+          "minutes, then validate again.", BILLING, RETRY),
+    Cause("calls_not_permitted", L, "models", "Not allowed to make calls",
+          "{provider} knows this token, but it lacks the permission to call models. Add that permission to the token, "
+          "or make a new one with it.", KEYS, REPLACE),
     Cause("no_models", L, "models", "Accepted, but no models",
           "{provider} accepts this credential, but its list of models is empty. Give the account or the server a "
           "model, then validate again.", RETRY),
@@ -124,18 +170,42 @@ _ROWS = (
           "{provider} knows the access key id, but the secret does not fit it. Enter the pair again; if it is "
           "right, the clock of this server may be wrong.", REPLACE),
     Cause("key_expired", R, "credential", "The credential has expired",
-          "{provider} says that this credential has expired. Make a new one.", REPLACE),
+          "{provider} says that this credential has expired. Make a new one, then replace the secret.",
+          NEW_KEY, REPLACE),
     Cause("key_disabled", R, "credential", "The key is not usable",
           "{provider} answers as it does for a key that is disabled, suspended, leaked or deleted. Look it up there, "
-          "or make a new one.",
-          REPLACE),
+          "or make a new one.", NEW_KEY, REPLACE),
+    Cause("wrong_resource", R, "credential", "The secret is not accepted at this resource",
+          "{host} does not accept this secret. A good key of another resource gets the same answer, so check the "
+          "resource name in the API Endpoint first; then the secret.", EDIT),
+    Cause("token_refused", R, "credential", "The token is not accepted",
+          "{host} takes this for no valid access token: it may be expired, or made for another service. Such tokens "
+          "last about an hour; enter an API key of the resource.", NEW_KEY, REPLACE),
+    Cause("service_account_refused", R, "credential", "The service account's key is not accepted",
+          "Google does not accept this key of a service account: it, or the account, was deleted or disabled. Make a "
+          "new key in the Google Cloud console.", NEW_KEY, REPLACE),
     # --- an answer that proves nothing ---
+    Cause("no_key_unproven", U, "credential", "A list without a secret proves little",
+          "{host} shows its list of models to everybody. Whether messages need a secret is not known; only a real "
+          "message can tell.", SEND),
+    Cause("secret_needed", U, "credential", "This endpoint wants a secret",
+          "{host} does not answer without a secret, although this configuration says that none is needed.", ENTER),
+    Cause("clock_off", U, "credential", "The clock of this server is wrong",
+          "Google refuses the signature because of its time, so it says nothing about the secret. The operator must "
+          "set the clock of this server.", ASK),
+    Cause("token_exchange_failed", U, "http", "No access token",
+          "Google gave no access token for this service account (HTTP {status}), and does not say that its key is bad. "
+          "Validate again; if it stays so, make a new key.", RETRY),
+    Cause("location_unknown", U, "http", "No such region",
+          "{host} has no list of models at {url} (HTTP {status}). This is about the region in the API Endpoint, not "
+          "about the secret: choose one in which Vertex AI is offered.", EDIT),
     Cause("public_list", U, "credential", "A public list proves nothing",
           "{host} shows its list of models to a made-up secret too, so this says nothing about yours. The address "
-          "is right; only a real message can prove the secret.", RETRY),
+          "is right; only a real message can prove the secret.", SEND),
     Cause("keys_not_checked", U, "credential", "This server does not check keys",
           "The server answers and lists {count} models, and it does not check keys: a made-up secret gets the same "
-          "answer. The connection works; anybody who reaches the server can use it.", RETRY, needs_nobody=True),
+          "answer. The connection works; anybody who reaches the server can use it. At the type OTHER, tick that this "
+          "endpoint needs no secret.", RETRY, needs_nobody=True),
     Cause("refused_alike", U, "credential", "Refused like a made-up secret",
           "{host} answers this secret and a made-up one in the same way (HTTP {status}), so it says nothing about "
           "yours. Look for an address rule, a missing permission, or a wrong path.", EDIT),
@@ -144,7 +214,7 @@ _ROWS = (
           "public. Validate again in a moment.", RETRY),
     Cause("no_list", U, "", "This provider lists no models",
           "{provider} offers no list of models, so its keys cannot be checked without sending a message, which may "
-          "cost.", RETRY, needs_nobody=True),
+          "cost.", SEND, needs_nobody=True),
     Cause("path_not_found", U, "http", "Nothing at this path",
           "{host} answers, but has nothing at {url} (HTTP {status}). This is about the path, not about the secret: "
           "compare the API Endpoint with the provider's documentation.", FIX, EDIT),
@@ -185,10 +255,10 @@ _ROWS = (
           "{host} cannot answer in its present state (HTTP 409). Validate again in a moment.", RETRY),
     Cause("provider_fault", U, "http", "A fault at the provider",
           "{provider} has a fault (HTTP {status}). This says nothing about the secret. Validate again "
-          "later{status_page}.", RETRY),
+          "later{status_page}.", STATUS, RETRY),
     Cause("provider_unavailable", U, "http", "The provider is overloaded",
           "{provider} is overloaded or out of service (HTTP {status}). This says nothing about the secret. Validate"
-          " again later{status_page}.", RETRY),
+          " again later{status_page}.", STATUS, RETRY),
     Cause("unexpected_status", U, "http", "An unexpected answer",
           "{host} answers with HTTP {status}, which this kind of server should not do. Check the AI LLM Type and "
           "the API Endpoint.", EDIT),
@@ -256,9 +326,18 @@ _ROWS = (
     Cause("region_unknown", U, "", "The region is missing",
           "The API Endpoint names no AWS region, which the signature needs. Use an address such as https://bedrock-"
           "runtime.us-east-1.amazonaws.com.", EDIT),
-    Cause("check_not_available", U, "", "No check for this type yet",
-          "The check for this type is not there yet. The configuration is saved and can be used.",
-          RETRY, needs_nobody=True),
+    Cause("service_account_unreadable", U, "", "Not a whole key file",
+          "Vertex AI takes the key file of a service account as API Secret, and this is none: it cannot be read, or a "
+          "part is missing. Paste the whole JSON file.", REPLACE),
+    Cause("service_account_other", U, "", "Not a service account",
+          "This JSON file is not the key of a service account, so nothing was sent. In the Google Cloud console make a "
+          "key of the type JSON for a service account.", REPLACE),
+    Cause("service_account_elsewhere", U, "", "A service account belongs to Vertex AI",
+          "The API Secret is a service account, which Vertex AI takes and this address does not, so nothing was sent. "
+          "Enter the address of Vertex AI, or a Gemini API key.", FIX, EDIT),
+    Cause("token_address_foreign", U, "", "The key file names a foreign address",
+          "The key file wants its token from another address than Google's own, so nothing was sent. Take the file as "
+          "the Google Cloud console made it.", REPLACE),
 )  # fmt: skip
 
 CAUSES: Mapping[str, Cause] = {cause.code: cause for cause in _ROWS}

@@ -29,11 +29,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """`normal` is the endpoint as it will be stored ("" after an error), `final_url` what the check will call."""
+    """`normal` is the endpoint as it will be stored ("" after an error), `final_url` what the check will call.
+
+    `recipe` is the name of the host's recipe that was picked, "" for an unknown host; `confirmed` False says that
+    nobody has documented its behaviour in public; `note` is what to know about it. `needs_secret` False marks a server
+    that usually runs without keys.
+    """
 
     normal: str
     final_url: str
     findings: tuple[Finding, ...]
+    recipe: str = ""
+    confirmed: bool = True
+    note: str = ""
+    needs_secret: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,8 +89,15 @@ def examine(endpoint: str, type: str) -> Examination:
         normal = outbound.check_shape(text.rstrip("/"))
     except ShapeError as error:
         return Examination("", "", (Finding(error.rule, ERROR, error.message, _https(text)),))
-    findings = tuple(_remarks(_Case(text, normal, type)))
-    return Examination(normal, PROVIDERS[type].address(normal), findings)
+    return _examined(_Case(text, normal, type))
+
+
+def _examined(case: _Case) -> Examination:
+    called, findings = PROVIDERS[case.type].address(case.normal), tuple(_remarks(case))
+    row = case.recipe
+    if row is None:
+        return Examination(case.normal, called, findings)
+    return Examination(case.normal, called, findings, row.name, row.confirmed, row.note, not row.keyless)
 
 
 def same_destination(old: str, new: str, type: str = "") -> bool:

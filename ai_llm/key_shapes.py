@@ -9,11 +9,14 @@ import re
 from dataclasses import dataclass
 
 from ai_llm.models import Type
-from ai_llm.providers import PROVIDERS
+from ai_llm.providers import PROVIDERS, vertex
 from ai_llm.providers.answers import DEEPEST
 
 AWS_IDS = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html"
 TRUFFLEHOG = "https://github.com/trufflesecurity/trufflehog/tree/main/pkg/detectors"
+GITHUB_TOKENS = (
+    "https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github"
+)
 GITLEAKS = "https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml"
 
 
@@ -55,10 +58,13 @@ SHAPES = (
     Shape("NVIDIA", r"nvapi-", "https://docs.nvidia.com/nim/large-language-models/latest/getting-started.html"),
     Shape("Vercel AI Gateway", r"vck_", "https://github.com/charmbracelet/crush"),
     Shape("Perplexity", r"pplx-", GITLEAKS),
+    Shape("GitHub Models", r"(?:github_pat_|gh[pous]_)", GITHUB_TOKENS),
+    Shape("Azure OpenAI", r"[0-9a-f]{32}\Z", f"{TRUFFLEHOG}/azure_openai"),
 )  # fmt: skip
 
-# Owners all of whose keys begin in a known way; DeepSeek and others use forms that tell nothing.
-PREFIXED = frozenset(shape.owner for shape in SHAPES) - {"DeepSeek"}
+# Owners all of whose keys begin in a known way. The forms of the others tell nothing about whose they are not.
+VAGUE = frozenset({"DeepSeek", "Azure OpenAI"})
+PREFIXED = frozenset(shape.owner for shape in SHAPES) - VAGUE
 
 MASK = re.compile(r"\*{3,}|…|\.{6,}|[•●]{3,}|\[(?:hidden|redacted|secret)\]|<[^>]*(?:key|secret|token)[^>]*>", re.I)
 VARIABLE = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]{2,}=")
@@ -71,8 +77,9 @@ def warnings(type: str, endpoint: str, secret: str, key: str) -> list[str]:
     plain, plain_key = _plain(secret), _plain(key)
     if plain and plain == plain_key:
         found.append("API Key and API Secret are the same. Usually they are two different things.")
+    recipe = PROVIDERS[type].recipe(endpoint)
     if type == Type.AWS:
-        return [*found, *_aws(plain, plain_key)]
+        return [*found, *([] if recipe and recipe.practice else _aws(plain, plain_key))]
     if plain_key and not PROVIDERS[type].uses_key:
         found.append(f"{PROVIDERS[type].label} does not use the API Key. Leave it empty; only the API Secret is sent.")
     return [*found, *_shape(type, endpoint, plain)]
@@ -137,15 +144,12 @@ def _shape(type: str, endpoint: str, secret: str) -> list[str]:
     provider = PROVIDERS[type]
     recipe = provider.recipe(endpoint)
     if secret.startswith("{"):
-        return _document(secret, expected=type == Type.GOOGLE)
-    if recipe is None or not secret or recipe.keyless:
+        return _document(secret, expected=type == Type.GOOGLE, at_vertex=recipe is not None and recipe.slug == "vertex")
+    if secret and recipe is not None and recipe.slug == "vertex":
+        return ["Vertex AI takes the key file of a service account. Paste the whole JSON file."]
+    if recipe is None or not secret or recipe.keyless or recipe.practice:
         return []
-    owners = {
-        "OpenAI": ("OpenAI",),
-        "Gemini": ("Google",),
-        "Gemini (OpenAI form)": ("Google",),
-        "Azure OpenAI": (),
-    }.get(recipe.name, (recipe.name,))
+    owners = (recipe.name,) if recipe.owners is None else recipe.owners
     return _of_shape(owner_of(secret), owners, recipe.name, len(secret))
 
 
@@ -154,7 +158,9 @@ def _of_shape(shape: Shape | None, owners: tuple[str, ...], expected: str, lengt
     if shape is None:
         telling = owners and owners[0] in PREFIXED and not (owners[0] == "OpenAI" and length >= 20)
         return [f"This does not look like a key of {expected}. Check where it was copied from."] if telling else []
-    if shape.owner not in owners and not (shape.owner == "DeepSeek" and "OpenAI" in owners):
+    if shape.owner in VAGUE and shape.owner not in owners and (not owners or owners[0] not in PREFIXED - {"OpenAI"}):
+        return []
+    if shape.owner not in owners:
         return [f"This looks like a key of {shape.owner}, but it would be sent to {expected}."]
     if shape.remark:
         return [shape.remark]
@@ -166,7 +172,7 @@ def _of_shape(shape: Shape | None, owners: tuple[str, ...], expected: str, lengt
     return []
 
 
-def _document(secret: str, *, expected: bool) -> list[str]:
+def _document(secret: str, *, expected: bool, at_vertex: bool) -> list[str]:
     if "service_account" in secret and not expected:
         return ["This looks like a Google service account. It belongs to the type GOOGLE."]
     try:
@@ -175,4 +181,8 @@ def _document(secret: str, *, expected: bool) -> list[str]:
         document = None
     if not isinstance(document, dict):
         return ["This begins like a JSON document, but it cannot be read as one. Check that it was copied whole."]
-    return []
+    if not expected:
+        return []
+    if document.get("type") != "service_account":
+        return ["This JSON document is not the key file of a service account."]
+    return [] if at_vertex else [f"A service account works at Vertex AI, for example {vertex.DEFAULT_ENDPOINT}."]

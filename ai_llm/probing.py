@@ -1,7 +1,7 @@
 """The check itself: describe, send, judge, and prove by a made-up secret. It knows nothing of the database."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from ai_llm import causes, doctor, outcomes
 from ai_llm.echoes import Echoes
 from ai_llm.models import Verdict
 from ai_llm.outcomes import Result
-from ai_llm.providers import PROVIDERS, Judgement, Provider, Recipe, UnprovableError, addresses, control
+from ai_llm.providers import PROVIDERS, Judgement, Provider, Recipe, UnprovableError, addresses, control, vertex
 from flashback import outbound
 from flashback.outbound import Answer, Failure, Fault, Request, ShapeError, Stage
 
@@ -23,7 +23,7 @@ TURNS, TURN_SECONDS = 20, 0.1
 
 
 @dataclass
-class _Probe:
+class Probe:
     """One running check: what it is about, and what it has learned. Its repr holds no secret."""
 
     provider: Provider
@@ -33,6 +33,7 @@ class _Probe:
     slot: str
     secret: str = field(repr=False)
     key: str = field(repr=False)
+    token: str = field(repr=False, default="")
     started: float = field(default_factory=time.monotonic)
     url: str = ""
     status: int | None = None
@@ -43,21 +44,29 @@ class _Probe:
     def seconds_left(self) -> float:
         return TOTAL_SECONDS - (time.monotonic() - self.started)
 
+    @property
+    def confidential(self) -> list[str]:
+        return [text for text in (self.secret, self.key, self.token) if text]
+
+    @property
+    def keyless(self) -> bool:
+        return not self.secret and not self.key
+
     def send(self, request: Request, *made_up: str) -> Answer:
         if self.seconds_left() < LEAST_SECONDS:
             raise Failure(Fault.READ_TIMEOUT)
-        secrets = [text for text in (self.secret, self.key, *made_up) if text]
+        secrets = [*self.confidential, *filter(None, made_up)]
         total = self.seconds_left()
         return outbound.send(request, secrets=secrets, origins=self.origins, total=total, slot=self.slot)
 
     def stands_in(self, url: str) -> bool:
-        return any(text and (text in url or quote(text, safe="") in url) for text in (self.secret, self.key))
+        return any(text in url or quote(text, safe="") in url for text in self.confidential)
 
     def excerpt(self, text: str) -> str:
         """Return provider text that may be shown. What an internal server says stays inside."""
         if not text or not addresses.is_public(addresses.host_of(self.endpoint)):
             return ""
-        return outbound.redact(text, [value for value in (self.secret, self.key) if value])
+        return outbound.redact(text, self.confidential)
 
 
 @sensitive_variables("secret", "key", "probe")
@@ -69,11 +78,15 @@ def run(
     *,
     slot: str,
     bound_to: str = "",
+    ask: "Callable[[Probe], Judgement] | None" = None,
+    origins: Collection[str] = (),
 ) -> Result:
     """Check a credential at an endpoint and return what came of it, within 10 seconds. Stores nothing.
 
-    `slot` names the workspace: two checks of one slot and host run at once, more end as too_many_checks. `bound_to` is
-    the origin (scheme://host:port) that a stored secret belongs to; without it the secret was typed for this endpoint.
+    An empty `secret` means that none is sent, for a type that may be keyless. `slot` names the workspace: two checks of
+    one slot and host run at once, more end as too_many_checks. `bound_to` is the origin (scheme://host:port) that a
+    stored secret belongs to; without it the secret was typed for this endpoint.
+    `ask(probe)` sends and judges in the place of the free check, and may then call `origins` too.
     Whatever the other side does, the answer is a Result. Raises RuntimeError inside a database transaction.
     """
     provider = PROVIDERS[type]
@@ -81,58 +94,103 @@ def run(
         own = outbound.origin(endpoint)
     except ShapeError as error:
         return Result(Verdict.UNDECIDED, "endpoint_unusable", {"rule_message": error.message})
-    origins = frozenset({own, *provider.origins(endpoint)})
-    probe = _Probe(provider, endpoint, provider.recipe(endpoint), origins, slot, secret, key)
+    allowed = frozenset({own, *provider.origins(endpoint), *origins})
+    probe = Probe(provider, endpoint, provider.recipe(endpoint), allowed, slot, secret, key)
     if bound_to and bound_to != own:
         judgement = Judgement("secret_bound_elsewhere")
-    elif not secret and provider.needs_secret:
+    elif not secret and not provider.may_be_keyless:
         judgement = Judgement("secret_missing")
     else:
-        judgement = _judged(probe)
+        judgement = (ask or _judged)(probe)
     return _result(probe, judgement)
 
 
 @sensitive_variables("requests")
-def _judged(probe: _Probe) -> Judgement:
+def _judged(probe: Probe) -> Judgement:
     try:
-        requests = probe.provider.describe(probe.endpoint, probe.secret, probe.key)
+        refused = without_token(probe)
+        requests = probe.provider.describe(probe.endpoint, probe.token or probe.secret, probe.key)
     except UnprovableError as unprovable:
         return Judgement(unprovable.cause)
+    return refused or _asked(probe, requests)
+
+
+@sensitive_variables("requests")
+def _asked(probe: Probe, requests: tuple[Request, ...]) -> Judgement:
+    """Return what the answer to the first request means, proven where it needs a proof."""
     if any(probe.stands_in(request.url) for request in requests):
         return Judgement("secret_in_endpoint")
-    probe.url = requests[0].url
+    answer = first_answer(probe, requests[0])
+    if isinstance(answer, Judgement):
+        return answer
+    judgement = probe.provider.judge(answer, probe.endpoint)
+    if len(requests) > 1 and judgement.models:
+        return Judgement("unexpected_form")  # a list stands where the provider speaks about the key
+    if probe.keyless:
+        return replace(judgement, cause=control.without_secret(judgement, answer, probe.recipe, probe.endpoint))
+    if control.needed(probe.recipe, judgement, answer.status):
+        judgement = replace(judgement, cause=controlled(probe, judgement, answer.status))
+    has_list = judgement.cause == "accepted" and len(requests) > 1
+    return _with_list(probe, judgement, requests[-1]) if has_list else judgement
+
+
+@sensitive_variables("trade", "found")
+def without_token(probe: Probe) -> Judgement | None:
+    """Trade the secret for a token where the provider wants that; return what ends the check when there is none."""
+    trade = probe.provider.exchange(probe.endpoint, probe.secret)
+    if trade is None:
+        return None
+    answer = first_answer(probe, trade.request)
+    if isinstance(answer, Judgement):
+        return answer
+    found = trade.read(answer)
+    if isinstance(found, Judgement):
+        return found
+    probe.token = found
+    return None
+
+
+def first_answer(probe: Probe, request: Request) -> Answer | Judgement:
+    """Send what decides the check, and keep how it went; without an answer return what that means."""
+    probe.url = request.url
     try:
-        answer = probe.send(requests[0])
+        answer = probe.send(request)
     except Failure as failure:
         probe.stages, probe.fault = failure.stages, failure.fault
         return Judgement(causes.OF_FAULT[failure.fault])
     probe.status, probe.stages = answer.status, answer.stages
-    judgement = probe.provider.judge(answer, probe.endpoint)
-    if len(requests) > 1 and judgement.models:
-        return Judgement("unexpected_form")  # a list stands where the provider speaks about the key
-    if control.needed(probe.recipe, judgement, answer.status):
-        judgement = replace(judgement, cause=_controlled(probe, judgement, answer.status))
-    if judgement.cause == "accepted" and len(requests) > 1:
-        return _with_list(probe, judgement, requests[-1])
-    return judgement
+    return answer
 
 
-@sensitive_variables("wrong", "request")
-def _controlled(probe: _Probe, first: Judgement, status: int) -> str:
-    """Return the cause after a second request with a made-up secret; the API Key stays as it is."""
-    wrong = control.made_up(probe.secret)
+@sensitive_variables("real", "wrong", "request", "secret", "key")
+def controlled(
+    probe: Probe,
+    first: Judgement,
+    status: int,
+    *,
+    describe: Callable[[str, str], Request] | None = None,
+    judge: Callable[[Answer], Judgement] | None = None,
+) -> str:
+    """Return the cause after a second request with a made-up secret; a second key stays as it is.
+
+    `describe(secret, key)` and `judge(answer)` take the place of the free check's own.
+    """
+    real = probe.token or probe.secret or probe.key
+    wrong = control.made_up(real)
+    secret, key = (wrong, probe.key) if probe.secret else ("", wrong)
     began = time.monotonic()
     try:
-        request = probe.provider.describe(probe.endpoint, wrong, probe.key)[0]
-        answer = _sent_in_turn(probe, request, wrong)
+        request = describe(secret, key) if describe else probe.provider.describe(probe.endpoint, secret, key)[0]
+        answer = sent_in_turn(probe, request, wrong)
     except Failure:
         return "control_unclear"
     finally:
         probe.control_ms = (time.monotonic() - began) * 1000
-    return control.cause(first, status, answer, probe.provider.judge(answer, probe.endpoint), probe.recipe)
+    second = judge(answer) if judge else probe.provider.judge(answer, probe.endpoint)
+    return control.cause(first, status, answer, second, probe.recipe)
 
 
-def _sent_in_turn(probe: _Probe, request: Request, *made_up: str) -> Answer:
+def sent_in_turn(probe: Probe, request: Request, *made_up: str) -> Answer:
     """Send a further request; when another check has taken the turn in between, wait for it a little."""
     for _ in range(TURNS):
         try:
@@ -144,19 +202,19 @@ def _sent_in_turn(probe: _Probe, request: Request, *made_up: str) -> Answer:
     return probe.send(request, *made_up)
 
 
-def _with_list(probe: _Probe, proven: Judgement, request: Request) -> Judgement:
+def _with_list(probe: Probe, proven: Judgement, request: Request) -> Judgement:
     """Return the proven judgement with the models of a second request. Without a list it stays proven."""
     try:
-        listing = probe.provider.judge(_sent_in_turn(probe, request), probe.endpoint)
+        models = probe.provider.judge(sent_in_turn(probe, request), probe.endpoint).models
     except Failure:
-        return proven
-    facts = {**proven.facts, "count": len(listing.models)}
-    return replace(proven, models=listing.models, facts=facts) if listing.models else proven
+        models = ()
+    cause = proven.cause if models else "accepted_without_list"
+    return replace(proven, cause=cause, models=models, facts={**proven.facts, "count": len(models)})
 
 
 @sensitive_variables("echoes")
-def _result(probe: _Probe, judgement: Judgement) -> Result:
-    echoes = Echoes((probe.secret, probe.key))
+def _result(probe: Probe, judgement: Judgement) -> Result:
+    echoes = Echoes(probe.confidential)
     models = [name for name in judgement.models if name not in echoes]
     learned = {name: value for name, value in judgement.facts.items() if str(value) not in echoes}
     return Result(
@@ -173,12 +231,12 @@ def _result(probe: _Probe, judgement: Judgement) -> Result:
     )
 
 
-def _facts(probe: _Probe, cause: str, learned: Mapping[str, str | int]) -> dict[str, Any]:
+def _facts(probe: Probe, cause: str, learned: Mapping[str, str | int]) -> dict[str, Any]:
     """Return what the sentence and the action of the cause are filled with: plain values, nothing secret."""
     host = addresses.host_of(probe.endpoint)
     found: dict[str, Any] = {
         "endpoint": probe.endpoint,
-        "provider": probe.recipe.name if probe.recipe else host,
+        "provider": probe.recipe.name if probe.recipe and not probe.recipe.keyless else host,
         "host": host,
         "host_port": addresses.host_and_port(probe.endpoint),
         "url": probe.url,
@@ -194,18 +252,19 @@ def _facts(probe: _Probe, cause: str, learned: Mapping[str, str | int]) -> dict[
     return {name: value for name, value in found.items() if value not in ("", None)}
 
 
-def _seconds(probe: _Probe) -> int | str:
+def _seconds(probe: Probe) -> int | str:
     if probe.fault not in {Fault.CONNECT_TIMEOUT, Fault.READ_TIMEOUT}:
         return ""
     last = probe.stages[-1].ms if probe.stages else None
     return max(1, round((last or (time.monotonic() - probe.started) * 1000) / 1000))
 
 
-def _link(probe: _Probe, cause: str) -> str:
+def _link(probe: Probe, cause: str) -> str:
     action = causes.CAUSES[cause].action
     if probe.recipe is None or action.kind is not causes.ActionKind.LINK:
         return ""
-    return probe.recipe.billing_url if action is causes.BILLING else probe.recipe.make_key_url
+    others = {causes.BILLING: probe.recipe.billing_url, causes.STATUS: probe.recipe.status_url}
+    return others.get(action, probe.recipe.make_key_url)
 
 
 def _container(host: str) -> str:
@@ -214,13 +273,15 @@ def _container(host: str) -> str:
     return ". Inside a container, localhost is the container itself: use a name such as host.docker.internal"
 
 
-def _status_page(probe: _Probe) -> str:
+def _status_page(probe: Probe) -> str:
     return f"; its status page is {probe.recipe.status_url}" if probe.recipe and probe.recipe.status_url else ""
 
 
-def _fix(probe: _Probe, cause: str, facts: Mapping[str, Any]) -> str:
+def _fix(probe: Probe, cause: str, facts: Mapping[str, Any]) -> str:
     """Return the endpoint that would most likely have worked, when it leads to another URL than this one; else ""."""
-    if cause == "redirected":
+    if cause == "service_account_elsewhere":
+        wanted = vertex.DEFAULT_ENDPOINT
+    elif cause == "redirected":
         wanted = _redirect_target(probe, str(facts.get("location", "")))
     elif cause == "path_not_found":
         wanted = _other_path(probe)
@@ -238,7 +299,7 @@ def _fix(probe: _Probe, cause: str, facts: Mapping[str, Any]) -> str:
     return "" if same else fixed
 
 
-def _redirect_target(probe: _Probe, location: str) -> str:
+def _redirect_target(probe: Probe, location: str) -> str:
     """Return the base that a redirect on the same host leads to; another host is for a person to judge."""
     if addresses.host_of(location) != addresses.host_of(probe.endpoint):
         return ""
@@ -246,7 +307,7 @@ def _redirect_target(probe: _Probe, location: str) -> str:
     return examination.normal or next((finding.fix for finding in examination.findings), "")
 
 
-def _other_path(probe: _Probe) -> str:
+def _other_path(probe: Probe) -> str:
     """Return the host's known base, else the endpoint with a version where it has none, or without where it has one."""
     if probe.recipe is not None and probe.recipe.base:
         return addresses.with_path(probe.endpoint, addresses.path_of(probe.recipe.base))

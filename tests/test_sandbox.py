@@ -23,7 +23,19 @@ import pytest
 import trustme
 
 from ai_llm.management.commands.sandbox_provider import introduction, presentable
-from ai_llm.sandbox import ACCESS_KEYS, FAULTS, PERSONALITIES, SECRETS, Received, Sandbox, signature
+from ai_llm.sandbox import (
+    ACCESS_KEYS,
+    FAULTS,
+    PERSONALITIES,
+    SECRETS,
+    TRIALS,
+    TROUBLED,
+    Received,
+    Sandbox,
+    certificate,
+    signature,
+    vertex,
+)
 from ai_llm.sandbox.credentials import AccessKey, Standing
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,7 +200,13 @@ def headers_of(row: Any, secret: str) -> dict[str, str]:
     if row.key:
         key = AccessKey(row.key, secret)
         return signed(list_path(row), key=key)
-    named = {"azure": "api-key", "anthropic": "x-api-key", "/gemini/v1beta": "x-goog-api-key"}
+    named = {
+        "azure": "api-key",
+        "anthropic": "x-api-key",
+        "low-balance": "x-api-key",
+        "/gemini-closed/v1beta": "x-goog-api-key",
+        "/gemini/v1beta": "x-goog-api-key",
+    }
     name = named.get(row.path) or named.get(row.name)
     return {"anthropic-version": "2023-06-01", **({name: secret} if name else {"Authorization": f"Bearer {secret}"})}
 
@@ -636,6 +654,23 @@ def test_with_a_certificate_it_speaks_tls() -> None:
         connection.close()
 
 
+def test_one_port_may_speak_both() -> None:
+    with Sandbox(also_tls=certificate.untrusted()) as sandbox:
+        assert ask(sandbox, "/openai/v1/models", OPENAI).status == 200
+        unchecked = ssl.create_default_context()
+        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5, context=unchecked)
+        connection.request("GET", "/openai/v1/models", headers=OPENAI)
+        assert connection.getresponse().status == 200
+        connection.close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5).request("GET", "/openai/v1/models")
+        silent = socket.create_connection((sandbox.host, sandbox.port))
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    silent.close()
+
+
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
@@ -692,10 +727,12 @@ def test_the_introduction_names_every_personality_and_fault() -> None:
     lines = introduction("http://127.0.0.1:9099").splitlines()
     openai = next(line for line in lines if line.startswith("OPENAI"))
     assert openai.split() == ["OPENAI", "http://127.0.0.1:9099/openai/v1", "-", SECRETS.openai, "OpenAI"]
-    assert sum(line.startswith(("OPENAI", "GOOGLE", "ANTHROPIC", "AWS", "OTHER")) for line in lines) == len(
-        PERSONALITIES
-    )
-    assert sum(line.startswith("http://127.0.0.1:9099/") for line in lines) == len(FAULTS)
+    assert [line for line in lines if line.startswith("OTHER") and "/deepseek " in line and "No credit" in line]
+    beginnings = [line.split()[0] for line in lines if line]
+    kinds = ("OPENAI", "GOOGLE", "ANTHROPIC", "AWS", "OTHER")
+    assert sum(word in kinds for word in beginnings) == len(PERSONALITIES) + len(TRIALS) + len(vertex.KEY_FILES)
+    assert sum(word.startswith("http://127.0.0.1:9099/") for word in beginnings) == len(FAULTS)
+    assert sum(word.startswith("https://127.0.0.1:9099/") for word in beginnings) == 1
 
 
 @pytest.mark.parametrize(
@@ -714,7 +751,8 @@ def test_a_line_shows_no_credential_and_no_control_characters(route: str, printe
 
 
 def test_secrets_are_long_enough_for_a_hint_and_look_like_nobodys() -> None:
-    given = {*vars(SECRETS).values(), *(text for key in ACCESS_KEYS.values() for text in (key.id, key.secret))}
-    assert len(given) == 10
+    keys = (text for key in ACCESS_KEYS.values() for text in (key.id, key.secret))
+    given = {*vars(SECRETS).values(), *keys, *TROUBLED}
+    assert len(given) == 14
     assert min(len(text) for text in given) == 20
     assert all(text.lower().startswith("sandbox") for text in given)

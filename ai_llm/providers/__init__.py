@@ -1,6 +1,7 @@
 """Every provider there is: facts about it, and pure functions that describe its check and judge the answers.
 
-Adding a provider is one row: here for a new AI LLM Type, in `recipes` for a host that speaks a known form.
+Adding a provider is one row: here for a new AI LLM Type; for a host that speaks a known form a row, or a file with
+rows, in `recipes`, which is found by itself.
 """
 
 from collections.abc import Mapping

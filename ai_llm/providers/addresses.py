@@ -47,6 +47,19 @@ def is_public(host: str) -> bool:
         return "." in host.strip(".") and not host.rstrip(".").endswith(PRIVATE_SUFFIXES)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this very machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def origin_of(endpoint: str) -> str:
+    """Return scheme://host:port of an endpoint, the port always given."""
+    return f"{urlsplit(endpoint).scheme}://{host_and_port(endpoint)}"
+
+
 def path_of(endpoint: str) -> str:
     """Return the path of an endpoint without a slash at its end."""
     return urlsplit(endpoint).path.rstrip("/")

@@ -1,6 +1,7 @@
 """Reads what came back, trusting nothing: no form of body may raise, and nothing unprintable gets through."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -40,13 +41,14 @@ def model_names(value: Any) -> tuple[str, ...] | None:
     """Return the names in a list of models, at most 500; None when `value` is not such a list.
 
     Takes the forms in use: {"data": […]} (OpenAI, Anthropic), a bare array (Together), {"models": […]} (Gemini,
-    Ollama), {"modelSummaries": […]} (Bedrock). An Ollama without models answers {"data": null}.
+    Ollama), {"modelSummaries": […]} (Bedrock), {"publisherModels": […]} (Vertex AI). An Ollama without models answers
+    {"data": null}.
     """
     if isinstance(value, list):
         return _names(value) or None
     if not isinstance(value, dict):
         return None
-    for name in ("data", "models", "modelSummaries"):
+    for name in ("data", "models", "modelSummaries", "publisherModels"):
         if isinstance(value.get(name), list):
             return _names(value[name]) or (None if value[name] else ())
     return () if value.get("object") == "list" and value.get("data", 0) is None else None
@@ -54,24 +56,13 @@ def model_names(value: Any) -> tuple[str, ...] | None:
 
 def error_of(answer: Answer) -> Error:
     """Return what an error answer says about itself, in any of the forms in use; empty when it is none of them."""
-    value = read(answer.body)
-    if isinstance(value, list) and value:
-        value = value[0]
-    found = value if isinstance(value, dict) else {}
-    inner = found.get("error")
-    if isinstance(inner, list) and inner:
-        inner = inner[0]
-    several = found.get("errors")
-    if inner is None and isinstance(several, list) and several:
-        inner = several[0]
-    nested = inner if isinstance(inner, dict) else {}
-    candidates = (*_reasons(nested), *_codes(nested), *_codes(found), header(answer, "x-amzn-errortype").split(":")[0])
-    codes = [code for code in map(clean_code, candidates) if code]
-    messages = (nested.get("message"), inner, found.get("message"), found.get("Message"), found.get("detail"))
-    message = next((text for text in messages if isinstance(text, str) and text.strip()), "")
-    message = readable(message)[:2000]
-    spoken = bool(found) and bool(codes or message)
-    return Error(codes[0] if codes else "", frozenset(codes), message, spoken)
+    found = _first(read(answer.body))
+    inner = _first(found.get("error")) or _first(found.get("errors"))
+    codes = [code for code in map(clean_code, _all_codes(answer, found, inner)) if code]
+    told = (found.get(name) for name in ("error_description", "error", "errors", "message", "Message", "detail"))
+    texts = (inner.get("message"), *map(_head, told))
+    message = readable(next((text for text in texts if isinstance(text, str) and text.strip()), ""))[:2000]
+    return Error(codes[0] if codes else "", frozenset(codes), message, bool(found) and bool(codes or message))
 
 
 def clean_code(value: Any) -> str:
@@ -104,6 +95,25 @@ def _name(item: Any) -> str:
     candidates = [item.get(field) for field in ("id", "name", "model", "modelId")] if isinstance(item, dict) else [item]
     name = next((text for text in candidates if isinstance(text, str) and text), "")
     return name if len(name) <= LONGEST_NAME and readable(name) == name else ""
+
+
+def _first(value: Any) -> dict[str, Any]:
+    """Return an object, or the object that a list begins with; {} for anything else."""
+    value = _head(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _head(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
+
+
+def _all_codes(answer: Answer, found: dict[str, Any], inner: dict[str, Any]) -> Iterator[Any]:
+    yield from (*_reasons(inner), *_codes(inner))
+    named = found.get("error")  # OAuth: RFC 6749, section 5.2
+    if isinstance(named, str) and (found.get("error_description") or re.fullmatch(r"[a-z]+(?:_[a-z]+)+", named)):
+        yield named
+    yield from _codes(found)
+    yield header(answer, "x-amzn-errortype").split(":")[0]
 
 
 def _reasons(error: dict[str, Any]) -> list[Any]:

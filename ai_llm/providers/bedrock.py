@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/general/latest/gr/bedrock.html (the list is at the c
 
 import re
 
-from ai_llm.providers import addresses, openai_form, signature, verdicts
+from ai_llm.providers import addresses, openai_form, practice, signature, verdicts
 from ai_llm.providers.facts import Error, Judgement, Recipe, UnprovableError
 from flashback.outbound import Answer, Request
 
@@ -17,8 +17,11 @@ HOST = re.compile(rf"bedrock(?:-runtime)?(-fips)?\.({REGION.pattern})\.(amazonaw
 
 NATIVE = Recipe(
     "AWS",
+    "bedrock",
     ("bedrock-runtime.us-east-1.amazonaws.com",),
     ("https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html",),
+    about="Amazon Bedrock, with an access key pair or a Bedrock API key.",
+    note="The list is asked at the control host of the same region; a Bedrock API key belongs to one region.",
     make_key_url="https://console.aws.amazon.com/bedrock/home#/api-keys",
     billing_url="https://console.aws.amazon.com/billing/home",
     status_url="https://health.aws.amazon.com/health/status",
@@ -26,8 +29,10 @@ NATIVE = Recipe(
 
 
 def recipe(endpoint: str) -> Recipe | None:
-    """Return the row of AWS's own Bedrock hosts; any other host is unknown."""
-    return NATIVE if _derived(endpoint) else None
+    """Return the row of AWS's own Bedrock hosts, or of the sandbox provider that plays them; others are unknown."""
+    if _derived(endpoint):
+        return NATIVE
+    return practice.moved(NATIVE, endpoint) if practice.slug_of(endpoint) == NATIVE.slug else None
 
 
 def region_of(endpoint: str) -> str:
@@ -42,6 +47,12 @@ def region_of(endpoint: str) -> str:
 def control_base(endpoint: str) -> str:
     """Return where models are listed: the control host of an exactly matched runtime host, else the endpoint."""
     return _derived(endpoint) or addresses.with_path(endpoint, addresses.path_of(endpoint))
+
+
+def runtime_base(endpoint: str) -> str:
+    """Return where calls are made, derived from an exactly matched host of either kind; "" for any other endpoint."""
+    control = _derived(endpoint)
+    return control.replace("://bedrock", "://bedrock-runtime", 1) if control else ""
 
 
 def address(endpoint: str) -> str:

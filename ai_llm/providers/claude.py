@@ -5,7 +5,7 @@ https://github.com/trufflesecurity/trufflehog/tree/main/pkg/detectors/anthropic 
 https://github.com/anthropics/claude-code/issues/1613 (403 "forbidden" for a country, said before any key is judged).
 """
 
-from ai_llm.providers import addresses, openai_form, verdicts
+from ai_llm.providers import addresses, openai_form, practice, verdicts
 from ai_llm.providers.facts import Error, Judgement, Recipe
 from flashback.outbound import Answer, Request
 
@@ -13,8 +13,11 @@ VERSION = "2023-06-01"
 
 NATIVE = Recipe(
     "Anthropic",
+    "anthropic",
     ("api.anthropic.com",),
     ("https://docs.claude.com/en/api/models-list", "https://docs.claude.com/en/api/errors"),
+    about="Claude models straight from Anthropic.",
+    note="An account without credit still lists models; only a message shows that.",
     base="https://api.anthropic.com",
     make_key_url="https://console.anthropic.com/settings/keys",
     billing_url="https://console.anthropic.com/settings/billing",
@@ -23,8 +26,10 @@ NATIVE = Recipe(
 
 
 def recipe(endpoint: str) -> Recipe | None:
-    """Return the row of Anthropic's own host; any other host is unknown."""
-    return NATIVE if addresses.host_of(endpoint) == NATIVE.hosts[0] else None
+    """Return the row of Anthropic's own host, or of the sandbox provider that plays it; any other host is unknown."""
+    if addresses.host_of(endpoint) == NATIVE.hosts[0]:
+        return NATIVE
+    return practice.moved(NATIVE, endpoint) if practice.slug_of(endpoint) == NATIVE.slug else None
 
 
 def address(endpoint: str) -> str:

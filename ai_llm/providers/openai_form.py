@@ -3,9 +3,14 @@
 Sources: https://platform.openai.com/docs/api-reference/models/list and the rows of `recipes`.
 """
 
+import re
+
 from ai_llm.providers import addresses, answers, recipes, verdicts
-from ai_llm.providers.facts import Error, Judgement, UnprovableError
+from ai_llm.providers.facts import Error, Judgement, Recipe, UnprovableError
 from flashback.outbound import Answer, Request
+
+# A JSON Web Token (RFC 7519): three parts, the first of which is an object in base64.
+TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
 def base_of(endpoint: str) -> str:
@@ -22,7 +27,8 @@ def base_of(endpoint: str) -> str:
 
 def list_address(endpoint: str) -> str:
     """Return the URL of the list of models."""
-    return f"{base_of(endpoint)}/models"
+    recipe = recipes.pick(endpoint)
+    return recipe.listing(endpoint) if recipe and recipe.listing else f"{base_of(endpoint)}/models"
 
 
 def address(endpoint: str) -> str:
@@ -42,11 +48,11 @@ def describe(endpoint: str, secret: str, key: str) -> tuple[Request, ...]:
     recipe = recipes.pick(endpoint)
     if recipe and not recipe.lists_models:
         raise UnprovableError("no_list")
-    headers = authorization(secret, recipe.header if recipe else "Authorization")
+    headers = authorization(secret, _header(recipe, secret))
     if key:
         headers["x-api-key"] = key
     listing = Request("GET", list_address(endpoint), headers)
-    return (Request("GET", recipe.proof, headers), listing) if recipe and recipe.proof else (listing,)
+    return (Request(recipe.proof_method, recipe.proof, headers), listing) if recipe and recipe.proof else (listing,)
 
 
 def authorization(secret: str, header: str = "Authorization") -> dict[str, str]:
@@ -57,11 +63,19 @@ def authorization(secret: str, header: str = "Authorization") -> dict[str, str]:
     return {**accept, header: f"Bearer {secret}" if header == "Authorization" else secret}
 
 
+def _header(recipe: Recipe | None, secret: str) -> str:
+    """Return the header for `secret`: a token of Entra ID travels as Bearer also where keys have a header of their own.
+
+    https://learn.microsoft.com/azure/ai-foundry/openai/reference#authentication
+    """
+    return "Authorization" if recipe is None or TOKEN.fullmatch(secret) else recipe.header
+
+
 def judge(answer: Answer, endpoint: str) -> Judgement:
     """Return what the answer to one of the requests means."""
     recipe = recipes.pick(endpoint)
     if recipe and recipe.proof and 200 <= answer.status < 300:
-        proven = _of_proof(answer, recipe.proof_field)
+        proven = _of_proof(answer, recipe)
         if proven is not None:
             return proven
     return verdicts.judge(answer, address(endpoint), recipe.refine if recipe and recipe.refine else _plain)
@@ -73,8 +87,8 @@ def origins(endpoint: str) -> tuple[str, ...]:
     return (recipes.proof_origin(recipe),) if recipe and recipe.proof else ()
 
 
-def _of_proof(answer: Answer, field: str) -> Judgement | None:
-    """Return what a proof address says about the key, None unless it holds `field` as a text or a list, and no error.
+def _of_proof(answer: Answer, recipe: Recipe) -> Judgement | None:
+    """Return what a proof address says about the key, None unless it holds the recipe's field, and no error.
 
     A status of 200 alone is no proof: some servers wrap a refusal in it.
     """
@@ -82,14 +96,11 @@ def _of_proof(answer: Answer, field: str) -> Judgement | None:
     if not isinstance(value, dict) or value.get("error") or value.get("errors"):
         return None
     about = value["data"] if isinstance(value.get("data"), dict) else value
-    told = about.get(field)
-    if not (isinstance(told, list) or (isinstance(told, str) and told)):
+    told = about.get(recipe.proof_field)
+    if not (isinstance(told, list | bool) or (isinstance(told, str) and told)):
         return None
-    left = about.get("limit_remaining")
-    if isinstance(left, int | float) and left <= 0:
-        # https://openrouter.ai/docs/api-reference/limits: the key's own cap is used up
-        return Judgement("no_credit", provider_code="limit_remaining")
-    return Judgement("accepted", {"count": 0})
+    cause = recipe.told(about) if recipe.told else ""
+    return Judgement(cause or "accepted", {} if cause else {"count": 0})
 
 
 def _plain(status: int, error: Error) -> str:

@@ -1,7 +1,7 @@
 """The five AI LLM Types as rows of facts."""
 
 from ai_llm.models import Type
-from ai_llm.providers import bedrock, claude, gemini, openai_form, recipes
+from ai_llm.providers import bedrock, claude, gemini, openai_form, recipes, vertex
 from ai_llm.providers.facts import Provider
 
 OPENAI = Provider(
@@ -35,12 +35,12 @@ OPENAI = Provider(
 GOOGLE = Provider(
     type=Type.GOOGLE,
     label="Google Cloud",
-    summary="Gemini models with an API key from Google AI Studio.",
+    summary="Gemini with an API key from Google AI Studio, or Vertex AI with a service account.",
     default_endpoint="https://generativelanguage.googleapis.com/v1beta",
     key_name="not used",
-    secret_name="Gemini API key",  # noqa: S106
+    secret_name="Gemini API key, or service account",  # noqa: S106
     key_help="Leave this empty: Gemini needs only the API Secret.",
-    secret_help="The API key from Google AI Studio. It begins with AQ. or, for older keys, AIza.",  # noqa: S106
+    secret_help="The API key from Google AI Studio (AQ. or AIza). For Vertex AI: the whole JSON key file.",  # noqa: S106
     needs_secret=True,
     uses_key=False,
     make_key_url="https://aistudio.google.com/apikey",
@@ -48,11 +48,14 @@ GOOGLE = Provider(
     sources=(
         "https://ai.google.dev/api/models#method:-models.list",
         "https://ai.google.dev/gemini-api/docs/troubleshooting",
+        "https://developers.google.com/identity/protocols/oauth2/service-account",
     ),
     address=gemini.address,
     describe=gemini.describe,
     judge=gemini.judge,
     recipe=gemini.recipe,
+    origins=vertex.origins,
+    exchange=gemini.exchange,
     owners=("Google",),
     billing_url="https://aistudio.google.com/billing",
     status_url="https://aistudio.google.com/status",
@@ -120,7 +123,7 @@ OTHER = Provider(
     key_name="second key of a gateway",
     secret_name="API key or token",  # noqa: S106
     key_help="Only if a gateway in front of the server wants a second key: it is sent as the header x-api-key.",
-    secret_help="Sent as Authorization: Bearer. A server that checks no key takes any 8 characters.",  # noqa: S106
+    secret_help="Sent as Authorization: Bearer. Leave it empty only if the endpoint needs no secret.",  # noqa: S106
     needs_secret=True,
     uses_key=True,
     make_key_url="",
@@ -131,5 +134,6 @@ OTHER = Provider(
     judge=openai_form.judge,
     recipe=recipes.pick,
     origins=openai_form.origins,
+    may_be_keyless=True,
     placeholder="https://llm.example.com/v1",
 )

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for a request without a body.
+"""AWS Signature Version 4.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -8,24 +8,30 @@ import hmac
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, urlsplit
 
-EMPTY = hashlib.sha256(b"").hexdigest()
-
 
 def sign(
-    url: str, *, key_id: str, secret: str, region: str, service: str, now: datetime | None = None
+    url: str,
+    *,
+    key_id: str,
+    secret: str,
+    region: str,
+    service: str,
+    method: str = "GET",
+    body: bytes = b"",
+    now: datetime | None = None,
 ) -> dict[str, str]:
-    """Return the headers that sign a GET of `url`. `now` is the time of signing in UTC."""
+    """Return the headers that sign a request of `url`. `now` is the time of signing in UTC."""
     moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     headers = {"host": _host(url), "x-amz-date": moment}
     names = ";".join(sorted(headers))
     request = "\n".join((
-        "GET",
+        method,
         quote(urlsplit(url).path or "/", safe="/-_.~"),
         _query(url),
         "".join(f"{name}:{headers[name]}\n" for name in sorted(headers)),
         names,
-        EMPTY,
+        hashlib.sha256(body).hexdigest(),
     ))  # fmt: skip
     text = "\n".join(("AWS4-HMAC-SHA256", moment, scope, hashlib.sha256(request.encode()).hexdigest()))
     key = f"AWS4{secret}".encode()

@@ -12,6 +12,15 @@ class Standing(StrEnum):
     EXPIRED = "expired"  # a temporary key whose session has run out
 
 
+class Trouble(StrEnum):
+    """What is wrong with a key that the sandbox knows; each has a secret of its own, the same at every host."""
+
+    NO_CREDIT = "no-credit"
+    NO_RIGHTS = "no-rights"
+    BLOCKED = "blocked"
+    DISABLED = "disabled"
+
+
 @dataclass(frozen=True)
 class AccessKey:
     """An access key pair in the form of AWS: 20 and 40 characters, a session token only for a temporary one."""
@@ -45,3 +54,4 @@ ACCESS_KEYS = {
         ),
     )
 }
+TROUBLED = {f"sandbox-secret-{trouble}-0123456789abcdef": trouble for trouble in Trouble}

@@ -28,11 +28,13 @@ class Asked:
 class Fault:
     """One way for an OpenAI-compatible host to disappoint.
 
-    `number` stands for the one in the endpoint's name where that has none; None: the name takes no number. With
-    `after_key`, a missing or wrong key gets OpenAI's 401 first, because the real fault is only seen with a known key.
+    `cause` is what a check of it comes to. `number` stands for the one in the endpoint's name where that has none;
+    None: the name takes no number. With `after_key`, a missing or wrong key gets OpenAI's 401 first, because the real
+    fault is only seen with a known key.
     """
 
     name: str
+    cause: str
     about: str
     reply: Callable[[Asked], Answer]
     after_key: bool = False
@@ -114,11 +116,13 @@ _ROWS = (
     # Known key, but something stops it.
     Fault(
         "quota",
+        "quota_spent",
         "429, the quota is used up",
         _always(error(429, _QUOTA, "insufficient_quota", "insufficient_quota")),
         after_key=True,
     ),
     Fault(
+        "busy",
         "busy",
         "429 with Retry-After: 7",
         _always(error(429, _BUSY, "rate_limit_exceeded", "requests", {"Retry-After": "7"})),
@@ -127,15 +131,23 @@ _ROWS = (
     # DeepSeek's text: https://api-docs.deepseek.com/quick_start/error_codes
     Fault(
         "no-credit",
+        "no_credit",
         "402, no credit left",
         _always(error(402, "Insufficient Balance", "invalid_request_error", "unknown_error")),
         after_key=True,
     ),
     # https://github.com/continuedev/continue/issues/10059
-    Fault("scope", "403, a restricted key that may not list models", _always(error(403, _SCOPE)), after_key=True),
+    Fault(
+        "scope",
+        "scope_missing",
+        "403, a restricted key that may not list models",
+        _always(error(403, _SCOPE)),
+        after_key=True,
+    ),
     # https://github.com/OpenHands/OpenHands/issues/2562
     Fault(
         "organization",
+        "organization_required",
         "401, the key's owner is in no organization",
         _always(error(401, _ORGANIZATION, "no_organization")),
         after_key=True,
@@ -143,6 +155,7 @@ _ROWS = (
     # https://github.com/Shopify/roast/issues/13
     Fault(
         "no-model",
+        "model_unknown",
         "404 with the code of an unknown model",
         _always(error(404, _NO_MODEL, "model_not_found")),
         after_key=True,
@@ -150,26 +163,45 @@ _ROWS = (
     # https://github.com/home-assistant/core/issues/120072 (answered before any key is looked at)
     Fault(
         "region",
+        "region_refused",
         "403, the country is not served",
         _always(error(403, _REGION, "unsupported_country_region_territory", "request_forbidden")),
     ),
+    Fault(
+        "no-models", "no_models", "200 with an empty list", _always(Answer.json(200, model_list(()))), after_key=True
+    ),
     # Not an API, or not this one.
-    Fault("html", "200 with a web page to sign in", _always(Answer.page(200, _LOGIN))),
+    Fault("html", "web_page", "200 with a web page to sign in", _always(Answer.page(200, _LOGIN))),
     # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-1xxx-errors/error-1010/
-    Fault("shield", "403 with a web page of a shield in front", _always(Answer.page(403, _SHIELD))),
-    Fault("other-json", "200 with JSON of another service", _always(Answer.json(200, _OTHER_JSON))),
-    Fault("redirect", "308 to /openai (redirect-302: that status)", _redirect, number=308),
-    Fault("status", "any status: status-405, status-529", _status, number=418),
-    Fault("fault", "500, the provider's own fault", _always(error(500, _SERVER_FAULT, kind="server_error"))),
-    Fault("down", "503, overloaded", _always(error(503, _OVERLOADED, kind="server_error"))),
+    Fault("shield", "shielded", "403 with a web page of a shield in front", _always(Answer.page(403, _SHIELD))),
+    Fault("other-json", "unexpected_form", "200 with JSON of another service", _always(Answer.json(200, _OTHER_JSON))),
+    Fault("redirect", "redirected", "308 to /openai (redirect-302: that status)", _redirect, number=308),
+    Fault("status", "unexpected_status", "any status: status-405, status-529", _status, number=418),
+    Fault(
+        "fault",
+        "provider_fault",
+        "500, the provider's own fault",
+        _always(error(500, _SERVER_FAULT, kind="server_error")),
+    ),
+    Fault("down", "provider_unavailable", "503, overloaded", _always(error(503, _OVERLOADED, kind="server_error"))),
     # Right answers in an unpleasant way.
-    Fault("slow", "answers after 15 seconds (slow-3: after 3)", _slow, number=15),
-    Fault("drip", "one byte of the body every 0.5 seconds (drip-0.1: every 0.1)", _drip, number=0.5),
-    Fault("drip-head", "one byte every 0.5 seconds from the first one on", _drip_head, number=0.5),
-    Fault("endless", "a body that never ends", _always(replace(_ENDLESS, delivery=Delivery.ENDLESS, pace=0.005))),
-    Fault("encoded", "a gzip body that nobody asked for", _encoded),
-    Fault("cut", "the connection ends in the middle of the body", _cut),
-    Fault("empty", "the connection is closed without an answer", _always(Answer(0, delivery=Delivery.NOTHING))),
-    Fault("echo", "401 whose text repeats the whole key in several forms", _echo),
+    Fault("slow", "read_timeout", "answers after 15 seconds (slow-3: after 3)", _slow, number=15),
+    Fault("drip", "read_timeout", "one byte of the body every 0.5 seconds (drip-0.1: every 0.1)", _drip, number=0.5),
+    Fault("drip-head", "read_timeout", "one byte every 0.5 seconds from the first one on", _drip_head, number=0.5),
+    Fault(
+        "endless",
+        "answer_too_large",
+        "a body that never ends",
+        _always(replace(_ENDLESS, delivery=Delivery.ENDLESS, pace=0.005)),
+    ),
+    Fault("encoded", "answer_encoded", "a gzip body that nobody asked for", _encoded),
+    Fault("cut", "connection_closed", "the connection ends in the middle of the body", _cut),
+    Fault(
+        "empty",
+        "connection_closed",
+        "the connection is closed without an answer",
+        _always(Answer(0, delivery=Delivery.NOTHING)),
+    ),
+    Fault("echo", "key_rejected", "401 whose text repeats the whole key in several forms", _echo),
 )
 FAULTS = {row.name: row for row in _ROWS}

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ai_llm.sandbox import anthropic, bedrock, gemini
+from ai_llm.sandbox import anthropic, bedrock, gemini, talk, vertex
 from ai_llm.sandbox.credentials import SECRETS
 from ai_llm.sandbox.faults import FAULTS
+from ai_llm.sandbox.hosts import HOSTED
 from ai_llm.sandbox.messages import Answer, Received
 from ai_llm.sandbox.openai import Host, azure_wrong_key, vllm_wrong_key
 
@@ -56,7 +57,7 @@ PERSONALITIES = (
         "azure",
         "/openai/v1",
         "OTHER",
-        "Azure OpenAI: header api-key (checks send it to Azure hosts only)",
+        "Azure OpenAI: header api-key",
         Host(base="/openai/v1", header="api-key", refusal=azure_wrong_key, owner="azure").answer,
     ),
     Personality(
@@ -77,9 +78,12 @@ PERSONALITIES = (
     ),
     Personality("public-list", "/v1", "OTHER", "lists without a key", Host(list_is_public=True).answer),
     Personality("no-list", "/v1", "OTHER", "has no list of models (404)", Host(lists=False).answer),
+    *(Personality(*row) for row in talk.ROWS),
 )
 
 _REPLIES: dict[str, Reply] = {row.name: row.reply for row in PERSONALITIES}
+_REPLIES["vertex"] = vertex.answer
+_REPLIES.update({row.name: row.answer for row in reversed(HOSTED)})
 _REPLIES.update({name: fault.answer for name, fault in FAULTS.items()})
 _NUMBERED = re.compile(r"(?P<name>[a-z-]+)-(?P<number>\d{1,4}(?:\.\d{1,4})?)")
 

@@ -25,6 +25,8 @@ def _ignore(*_given: object) -> None:
 class Server(ThreadingHTTPServer):
     """Listens on `host` and `port` (0: a free one), with TLS if a context is given. Raises OSError for a taken port.
 
+    With `also_tls` the same port speaks both: a connection that begins with a TLS handshake gets that context.
+
     `arrived(request)` is called for each request before it is answered, `answered(request, status)` when its answer
     begins (status 0: closed without one); both from the connection's thread.
     """
@@ -39,10 +41,11 @@ class Server(ThreadingHTTPServer):
         port: int = 0,
         *,
         tls: ssl.SSLContext | None = None,
+        also_tls: ssl.SSLContext | None = None,
         arrived: Callable[[Received], None] = _ignore,
         answered: Callable[[Received, int], None] = _ignore,
     ) -> None:
-        self.tls, self.arrived, self.answered = tls, arrived, answered
+        self.tls, self.also_tls, self.arrived, self.answered = tls, also_tls, arrived, answered
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -86,6 +89,14 @@ class Server(ThreadingHTTPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
+    def secured(self, plain: socket.socket) -> socket.socket:
+        """Return the connection with TLS when that is how it begins, else as it is. Waits for its first byte."""
+        if self.also_tls is None or plain.recv(1, socket.MSG_PEEK) != b"\x16":
+            return plain
+        secure = self.also_tls.wrap_socket(plain, server_side=True)
+        self._open.add(secure)
+        return secure
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Show a mistake of ours; a client that goes away or refuses our certificate is none."""
         if not isinstance(sys.exception(), OSError):
@@ -102,6 +113,18 @@ class _Handler(BaseHTTPRequestHandler):
         if name.startswith("do_"):
             return self._serve
         raise AttributeError(name)
+
+    def setup(self) -> None:
+        """Take up a connection, with TLS when it begins so."""
+        self.request.settimeout(self.timeout)
+        self.plain, self.request = self.request, self.server.secured(self.request)
+        super().setup()
+
+    def finish(self) -> None:
+        """End a connection, and the TLS that was put around it."""
+        super().finish()
+        if self.request is not self.plain:
+            self.server.shutdown_request(self.request)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: the server's `answered` hears of each request, without anything secret."""
@@ -183,9 +206,16 @@ class Sandbox:
     `requests` are those that arrived, in order, each before its answer is sent.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        also_tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         self.requests: list[Received] = []
-        self._server = Server(host, port, tls=tls, arrived=self.requests.append)
+        self._server = Server(host, port, tls=tls, also_tls=also_tls, arrived=self.requests.append)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Self:

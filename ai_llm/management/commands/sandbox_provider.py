@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ai_llm.sandbox import FAULTS, PERSONALITIES, SECRETS, Received, Server
+from ai_llm import causes
+from ai_llm.sandbox import FAULTS, PERSONALITIES, SECRETS, TRIALS, TROUBLED, Received, Server, certificate, vertex
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:%-]{0,48}")
 
@@ -18,7 +19,7 @@ _HARMLESS = re.compile(r"[A-Za-z0-9._:%-]{0,48}")
 class Command(BaseCommand):
     """Serve the sandbox provider in the foreground until Ctrl-C. Needs no database."""
 
-    help = "Start a provider to practise with: it speaks the OpenAI, Anthropic, Gemini and Bedrock dialects."
+    help = "Start a provider to practise with: it speaks the OpenAI, Anthropic, Google and Bedrock dialects."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,7 +42,7 @@ class Command(BaseCommand):
 
     def _listen(self, host: str, port: int) -> Server:
         try:
-            return Server(host, port, answered=self._report)
+            return Server(host, port, also_tls=certificate.untrusted(), answered=self._report)
         except OSError as problem:
             if problem.errno == errno.EADDRINUSE:
                 raise CommandError(f"Port {port} on {host} is taken. Choose another one with --port.") from None
@@ -56,29 +57,34 @@ class Command(BaseCommand):
 
 def presentable(route: str) -> str:
     """Return a path fit for a log: a part that may be a pasted secret, or is no plain text, is left out."""
-    secrets = set(vars(SECRETS).values())
+    secrets = {*vars(SECRETS).values(), *TROUBLED}
     parts = route.split("/")
     return "/".join(part if _HARMLESS.fullmatch(part) and part not in secrets else "(left out)" for part in parts)
 
 
 def introduction(origin: str) -> str:
-    """Return what is printed at the start: endpoints and right credentials, ready to paste into the wizard."""
+    """Return what is printed at the start: what to paste into the wizard, and what a check comes to."""
     head = ("AI LLM Type", "API Endpoint", "API Key", "API Secret", "")
     good = [(row.type, origin + row.path, row.key or "-", row.secret, row.about) for row in PERSONALITIES]
-    bad = [(f"{origin}/{row.name}/v1", row.about) for row in FAULTS.values()]
-    return "\n".join(
-        (
-            f"The sandbox provider listens on {origin} (Ctrl-C stops it). Any other secret is a wrong one.",
-            "",
-            *_table([head, *good]),
-            "",
-            "Endpoints with a fault, for the types OPENAI and OTHER with the secret of OpenAI above:",
-            "",
-            *_table(bad),
-            "",
-            "Requests:",
-        )
-    )
+    hosts = [(row.type, origin + row.path, row.secret, _expected(row.cause)) for row in TRIALS]
+    files = [("GOOGLE", f"{origin}/vertex/{name}.json", _expected(cause)) for name, cause in vertex.KEY_FILES.items()]
+    bad = [(f"{origin}/{row.name}/v1", row.about, _expected(row.cause)) for row in FAULTS.values()]
+    tls = (f"https{origin.removeprefix('http')}/openai/v1", "a certificate that nobody trusts")
+    parts = (
+        ("", _table([head, *good])),
+        ("Hosts, each with the secrets it tells apart, and what a check says:", _table(hosts)),
+        (f"Vertex AI: API Endpoint {origin}/vertex, as API Secret the text of one of these files:", _table(files)),
+        ("Endpoints with a fault, for the types OPENAI and OTHER with the secret of OpenAI above:",
+         _table([*bad, (*tls, _expected("certificate_untrusted"))])),
+    )  # fmt: skip
+    lines = [line for title, rows in parts for line in (*([title, ""] if title else []), *rows, "")]
+    first = f"The sandbox provider listens on {origin} (Ctrl-C stops it). Any other secret is a wrong one."
+    return "\n".join((first, "", *lines, "Requests:"))
+
+
+def _expected(cause: str) -> str:
+    found = causes.CAUSES[cause]
+    return f"{found.verdict.label}: {found.headline}"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
