@@ -4,6 +4,7 @@ The server keeps nothing of it.
 With scripts each answer asks for the next row by itself; without, a button does the next one.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -29,14 +30,14 @@ MOST = 50
 def validate(request: Request) -> HttpResponse:
     """Show the chosen rows (`ids`, at most 50) and how far the checks got (`at`); a POST checks the next one."""
     access.require(request.user, request.workspace, Access.WRITE)
-    ids = _chosen(request)
-    rows = _rows(request, ids)
+    ids = chosen(request.GET.getlist("ids"))
+    rows = visible(request, ids)
     at = min(_number(request.GET.get("at", "")), len(rows))
     wait, said = 0, ""
     if request.method == "POST" and at < len(rows):
         wait, said = _check(request, rows[at])
         at += 0 if wait else 1
-        rows = _rows(request, ids)
+        rows = visible(request, ids)
     if request.method == "POST" and not request.htmx:
         return see_other(_address(request, rows, at))
     running = bool(request.htmx) and at < len(rows)
@@ -62,9 +63,10 @@ def _check(request: Request, row: AiLlm) -> tuple[int, str]:
     return 0, ""
 
 
-def _chosen(request: Request) -> list[UUID]:
+def chosen(texts: Iterable[str]) -> list[UUID]:
+    """Return the ids among `texts`, each once, at most 50."""
     found: list[UUID] = []
-    for text in request.GET.getlist("ids"):
+    for text in texts:
         try:
             found.append(UUID(text))
         except ValueError:
@@ -72,7 +74,8 @@ def _chosen(request: Request) -> list[UUID]:
     return list(dict.fromkeys(found))[:MOST]
 
 
-def _rows(request: Request, ids: list[UUID]) -> list[AiLlm]:
+def visible(request: Request, ids: list[UUID]) -> list[AiLlm]:
+    """Return those of the rows that are in this workspace, in the order of `ids`."""
     rows = AiLlm.objects.visible_to(request.user).filter(workspace=request.workspace, pk__in=ids)
     by_id = rows.select_related("workspace", "credential", "last_check").in_bulk()
     return [by_id[row] for row in ids if row in by_id]

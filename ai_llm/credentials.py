@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from encrypted_model_fields import fields as package
 
+from ai_llm import expiry
 from ai_llm.models import Credential, KeyCheck
 from flashback import sealed
 from flashback.errors import Invalid
@@ -106,6 +108,29 @@ def overwrite(
     credential.save()
 
 
+@sensitive_variables("secret", "key")
+def succeed(
+    old: Credential | None,
+    workspace: Workspace,
+    origin: str,
+    *,
+    secret: str,
+    key: str,
+    remove_key: bool,
+    set_by: User,
+) -> Credential:
+    """Store a new credential beside `old`, for the same connection: with a blank `key` it gets the API Key of `old`.
+
+    Raises `Invalid` for "key" when that cannot be opened. Call inside the transaction that makes a row point at it.
+    """
+    if not key and not remove_key and old is not None and old.key is not None:
+        try:
+            key = old.key.open(old.sealing_context())
+        except sealed.Unsealable:
+            raise Invalid({"key": LOST_KEY}) from None
+    return create(workspace, origin, secret=secret, key=key, set_by=set_by)
+
+
 def purge(credential: Credential) -> None:
     """Overwrite what is sealed, then delete the row, in one transaction. Pointers to it become empty."""
     with transaction.atomic():
@@ -126,6 +151,14 @@ def open_secret(credential: Credential) -> Opened:
     return Opened(credential.secret.open(context), key)
 
 
+def holds(credential: Credential, secret: str) -> bool:
+    """Tell whether `secret`, as it was typed, is the one that is sealed here, without opening it."""
+    try:
+        return sealed.fingerprint(credential.workspace_id, clean(secret, field="secret")) == credential.fingerprint
+    except Invalid:
+        return False
+
+
 def prove_key() -> KeyCheck:
     """Return the key check row of the key that seals now; its first use makes it."""
     row, _ = KeyCheck.objects.get_or_create(key_id=sealed.key_id(), defaults={"text": sealed.Fresh(KeyCheck.TEXT)})
@@ -140,6 +173,7 @@ def _fill(credential: Credential, secret: str, key: str, set_by: User | None) ->
     credential.key_fingerprint = sealed.fingerprint(workspace, key) if key else ""
     credential.hint = "" if len(secret) < HINTED_FROM or secret.startswith("{") else secret[-4:]
     credential.key_id, credential.set_at, credential.set_by = sealed.key_id(), timezone.now(), set_by
+    credential.expires_at = expiry.proposed(secret)  # what is entered beside it goes before
 
 
 def _minified(text: str) -> str:

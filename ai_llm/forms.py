@@ -8,7 +8,7 @@ from django.core import signing
 from django.http import QueryDict
 
 from ai_llm import configs
-from ai_llm.models import AiLlm
+from ai_llm.models import AiLlm, Type
 from flashback.errors import Invalid
 from workspaces.models import User, Workspace
 
@@ -29,15 +29,24 @@ def with_fix(posted: QueryDict) -> QueryDict:
     return data
 
 
-def _secret(label: str, *, required: bool) -> forms.CharField:
+def with_preset(posted: QueryDict, endpoint: str, name: str) -> QueryDict:
+    """Return what was posted with `endpoint`, and with `name` where nothing was typed."""
+    data = posted.copy()
+    data.setlist("endpoint", [endpoint])
+    if not data.get("name", "").strip():
+        data.setlist("name", [name])
+    return data
+
+
+def secret_field(label: str, *, required: bool) -> forms.CharField:
+    """Return an input that holds a secret: never filled in, not remembered by the browser, not spell-checked."""
     attributes = {"autocomplete": "new-password", "spellcheck": "false", "autocapitalize": "off"}
-    message = "Enter the API Secret: the provider's secret or token."
     return forms.CharField(
         label=label,
         required=required,
         strip=False,
         widget=forms.PasswordInput(render_value=False, attrs=attributes),
-        error_messages={"required": message},
+        error_messages={"required": configs.NO_SECRET},
     )
 
 
@@ -81,10 +90,30 @@ class ConfigurationForm(forms.Form):
 
 
 class CredentialsForm(forms.Form):
-    """Step 3 of the wizard and Replace secret: the only inputs that ever hold a secret. Nothing is printed back."""
+    """Step 3 of the wizard and Replace secret: the only inputs that ever hold a secret. Nothing is printed back.
 
-    secret = _secret("API Secret", required=True)
-    key = _secret("API Key", required=False)
+    The type OTHER may do without a secret, when that is said.
+    """
+
+    secret = secret_field("API Secret", required=True)
+    key = secret_field("API Key", required=False)
+    keyless = forms.BooleanField(
+        label="This endpoint needs no secret",
+        help_text="For a server that checks no keys. Then nothing is stored, and nothing is sent along.",
+        required=False,
+    )
+
+    def __init__(self, *arguments: Any, type: str, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        if type != Type.OTHER:
+            del self.fields["keyless"]
+            return
+        self.fields["secret"].required = "keyless" not in self.data
+        self.fields["secret"].error_messages["required"] = configs.SECRET_OR_NONE
+
+    def typed(self) -> dict[str, Any]:
+        """Return what the verbs take of a valid form: secret, key, and keyless where the type has it."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "row"}
 
 
 class NewCredentialsForm(CredentialsForm):
@@ -92,10 +121,10 @@ class NewCredentialsForm(CredentialsForm):
 
     row = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *arguments: Any, actor: User, workspace: Workspace, **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, actor: User, workspace: Workspace, type: str, **keywords: Any) -> None:
         self.signed_for = [str(actor.pk), str(workspace.pk)]
         fresh = signing.dumps([str(uuid4()), *self.signed_for], salt=ROW_SALT)
-        super().__init__(*arguments, **keywords)
+        super().__init__(*arguments, type=type, **keywords)
         self.initial = {"row": fresh}
 
     def clean_row(self) -> UUID:
@@ -117,20 +146,6 @@ class ReplaceSecretForm(CredentialsForm):
     remove_key = forms.BooleanField(label="Remove the stored API Key", required=False)
 
 
-class EditForm(ConfigurationForm):
-    """Name and endpoint of a stored AI LLM; the secret is needed again when the destination changes."""
-
-    secret = _secret("API Secret", required=False)
-    key = _secret("API Key", required=False)
-    version = forms.IntegerField(widget=forms.HiddenInput)
-
-    def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
-        initial = {"name": ai_llm.name, "endpoint": ai_llm.endpoint, "version": ai_llm.version}
-        super().__init__(
-            *arguments, workspace=ai_llm.workspace, type=ai_llm.type, besides=ai_llm, initial=initial, **keywords
-        )
-
-
 class DeleteForm(forms.Form):
     """Confirms a deletion by the name, so that nobody deletes the wrong row by habit."""
 
@@ -149,3 +164,25 @@ class DeleteForm(forms.Form):
         if " ".join(self.cleaned_data["name"].split()) != self.ai_llm.name:
             raise forms.ValidationError(f"This is not the name. Type {self.ai_llm.name} to confirm.")
         return self.ai_llm.name
+
+
+class PhraseForm(forms.Form):
+    """Asks to type `phrase`, so that nobody changes many rows by one click; with "" it asks for nothing."""
+
+    typed = forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+    def __init__(self, *arguments: Any, phrase: str, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.phrase = phrase
+        if not phrase:
+            del self.fields["typed"]
+            return
+        self.fields["typed"].label = f"Type {phrase} to confirm"
+        self.fields["typed"].error_messages["required"] = f"Type {phrase} to confirm."
+
+    def clean_typed(self) -> str:
+        """Accept the phrase only, without regard to case and blanks."""
+        typed = " ".join(self.cleaned_data["typed"].split()).casefold()
+        if typed != self.phrase:
+            raise forms.ValidationError(f"This is not what is asked for. Type {self.phrase} to confirm.")
+        return typed

@@ -11,13 +11,20 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from ai_llm.causes import CAUSES
-from ai_llm.models import NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
+from ai_llm import expiry
+from ai_llm.causes import CAUSES, ActionKind
+from ai_llm.models import DISABLED, NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
 from flashback import names, sealed
 from workspaces.models import Workspace
 
 NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
 TYPE_WORDS = dict(Type.choices)
+# No states of their own: a secret that works can be due too.
+DUE, ALERTED, UNUSED = "due", "alerted", "unused"
+FILTERS = {**STATES, DUE: "Secret due", UNUSED: "In no repository"}
+UNUSED_AFTER = timedelta(days=7)
+COUNTED = 100  # enough to say "more than 99"
+EXAMINED = 500  # the oldest ones, in which the overview looks for unused ones
 PAGE_SIZE = 50
 JUST_NOW = timedelta(minutes=2)
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
@@ -25,9 +32,9 @@ ORDER_WORDS = {"name": "Name A to Z", "-name": "Name Z to A", "newest": "Newest 
 
 
 def unavailable(workspace: Workspace) -> "QuerySet[AiLlm]":
-    """Return the configurations of `workspace` whose secret no key of this installation opens, or that have none."""
+    """Return the enabled AI LLMs of `workspace` whose secret no key of this installation opens, or that have none."""
     lost = Credential.objects.filter(workspace=workspace).exclude(key_id__in=sealed.key_ids())
-    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace).filter(disabled_at=None)
     bare = Q(credential=None, keyless=False)
     return rows.filter(bare | Q(credential__in=lost) if lost.exists() else bare)
 
@@ -35,6 +42,9 @@ def unavailable(workspace: Workspace) -> "QuerySet[AiLlm]":
 def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[AiLlm]":
     """Return the rows whose state is `wanted`; `any_lost` says whether there are unavailable ones, normally none."""
     rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    if wanted == DISABLED:
+        return rows.filter(disabled_at__isnull=False)
+    rows = rows.filter(disabled_at=None)
     if wanted == UNAVAILABLE:
         return rows.filter(pk__in=unavailable(workspace).values("pk"))
     found = rows.filter(verdict="" if wanted == NEVER else wanted)
@@ -42,13 +52,15 @@ def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[
 
 
 def counts(workspace: Workspace) -> dict[str, int]:
-    """Return the number of AI LLMs in every state; three queries."""
+    """Return the number of AI LLMs in every state; four queries."""
     found = dict.fromkeys(STATES, 0)
-    for verdict, number in _by_verdict(AiLlm.objects.of(workspace)):
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    for verdict, number in _by_verdict(rows):
         found[verdict or NEVER] += number
-    for verdict, number in _by_verdict(unavailable(workspace)):
-        found[verdict or NEVER] -= number
-        found[UNAVAILABLE] += number
+    for state, few in ((DISABLED, rows.filter(disabled_at__isnull=False)), (UNAVAILABLE, unavailable(workspace))):
+        for verdict, number in _by_verdict(few):
+            found[verdict or NEVER] -= number
+            found[state] += number
     return found
 
 
@@ -56,17 +68,40 @@ def _by_verdict(rows: "QuerySet[AiLlm]") -> "QuerySet[AiLlm, tuple[str, int]]":
     return rows.order_by().values_list("verdict").annotate(number=Count("*"))
 
 
+def unused(workspace: Workspace) -> "QuerySet[AiLlm]":
+    """Return the AI LLMs older than 7 days that are in no repository, so that no application uses them."""
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    return rows.filter(attachments=None, created_at__lte=timezone.now() - UNUSED_AFTER)
+
+
+def reminders(workspace: Workspace) -> dict[str, int]:
+    """Return how many secrets are due and how many of the 500 oldest AI LLMs are unused, each at most 100."""
+    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+    oldest = rows.order_by("created_at").values("pk")[:EXAMINED]
+    found = {DUE: expiry.soon(workspace), UNUSED: unused(workspace).filter(pk__in=oldest)}
+    return {name: those.order_by()[:COUNTED].count() for name, those in found.items()}
+
+
 def attention(workspace: Workspace, numbers: Mapping[str, int], most: int = 10) -> list["Row"]:
     """Return the configurations that somebody should look at, the worst first. `numbers` are those of `counts`."""
     found = list[UUID]()
-    for wanted in (UNAVAILABLE, Verdict.REJECTED.value, Verdict.UNDECIDED.value, NEVER):
-        if not numbers[wanted] or len(found) >= most:
-            continue
-        rows = in_state(workspace, wanted, any_lost=numbers[UNAVAILABLE] > 0)
-        if wanted == Verdict.UNDECIDED:
-            rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
-        found += rows.order_by("name_key").values_list("pk", flat=True)[: most - len(found)]
+    for state in (UNAVAILABLE, ALERTED, Verdict.REJECTED.value, DUE, Verdict.UNDECIDED.value, NEVER):
+        if len(found) < most and numbers.get(Verdict.REJECTED.value if state == ALERTED else state, 1):
+            rows = _in_need(workspace, state, any_lost=numbers[UNAVAILABLE] > 0)
+            found += rows.exclude(pk__in=found)[: most - len(found)]
     return _rows(found)
+
+
+def _in_need(workspace: Workspace, state: str, *, any_lost: bool) -> "QuerySet[AiLlm, UUID]":
+    if state == DUE:
+        return expiry.soon(workspace).values_list("pk", flat=True)
+    if state == ALERTED:  # rejected again and again, and not just once
+        rejected = in_state(workspace, Verdict.REJECTED.value, any_lost=any_lost).filter(attention_at__isnull=False)
+        return rejected.order_by("name_key").values_list("pk", flat=True)
+    rows = in_state(workspace, state, any_lost=any_lost)
+    if state == Verdict.UNDECIDED:
+        rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
+    return rows.order_by("name_key").values_list("pk", flat=True)
 
 
 def _rows(ids: Sequence[UUID]) -> list["Row"]:
@@ -79,7 +114,7 @@ def _rows(ids: Sequence[UUID]) -> list["Row"]:
 def starts_checking(row: AiLlm) -> bool:
     """Whether the page runs the check by itself: the row was made, moved, or got a new secret, just now."""
     credential = row.credential
-    if row.verdict or credential is None or not credential.available:
+    if row.verdict or (not row.keyless and (credential is None or not credential.available)):
         return False
     return row.changed_at > timezone.now() - JUST_NOW
 
@@ -96,26 +131,63 @@ class Row:
     type: str
     endpoint: str
     keyless: bool
+    disabled_at: datetime | None
+    due_at: datetime | None
+    fallback_until: datetime | None
+    candidate_until: datetime | None
     verdict: str
     key_id: str | None
     hint: str | None
     secret_set_at: datetime | None
     checked_at: datetime | None
+    cause: str | None
     created_at: datetime
     creator_name: str | None
     creator_email: str | None
 
     COLUMNS: ClassVar = (
-        *("id", "name", "type", "endpoint", "keyless", "verdict", "credential__key_id", "credential__hint"),
-        *("credential__set_at", "last_check__at", "created_at", "created_by__name", "created_by__email"),
+        *("id", "name", "type", "endpoint", "keyless", "disabled_at", "due_at", "fallback_until", "candidate_until"),
+        *("verdict", "credential__key_id", "credential__hint", "credential__set_at", "last_check__at"),
+        *("last_check__cause", "created_at", "created_by__name", "created_by__email"),
     )
 
     @property
     def state(self) -> str:
         """As `AiLlm.state`."""
+        if self.disabled_at is not None:
+            return DISABLED
         if not self.keyless and self.key_id not in sealed.key_ids():
             return UNAVAILABLE
         return self.verdict or NEVER
+
+    @property
+    def reason(self) -> str:
+        """What the last check found, in a few words; "" before the first."""
+        found = CAUSES.get(self.cause or "")
+        return found.headline if found else ""
+
+    @property
+    def remedy(self) -> str:
+        """The page that helps: "rotate", "edit", or "validate" for nothing better."""
+        found = CAUSES.get(self.cause or "")
+        wanted = found.action.kind if found is not None and self.state not in {Verdict.ACCEPTED, UNAVAILABLE} else None
+        if wanted in {ActionKind.EDIT_ENDPOINT, ActionKind.URL_FIX}:
+            return "edit"
+        replace_it = self.state in {UNAVAILABLE, Verdict.REJECTED} or wanted == ActionKind.REPLACE_SECRET
+        return "rotate" if replace_it or self.due is not None else "validate"
+
+    @property
+    def due(self) -> expiry.Due | None:
+        """How urgent it is to replace the secret, None while it is not."""
+        return expiry.due(self) if self.due_at is not None and self.disabled_at is None else None
+
+    @property
+    def rotating(self) -> str:
+        """What rotation keeps beside the secret, in words; "" for nothing."""
+        now = timezone.now()
+        if self.candidate_until is not None and self.candidate_until > now:
+            return "a new secret waits"
+        return "former secret kept" if self.fallback_until is not None and self.fallback_until > now else ""
 
     @property
     def type_label(self) -> str:
@@ -155,7 +227,7 @@ class Query:
         return cls(
             search=address.get("q", "").replace("\0", "").strip()[:120],
             type=_known(address.get("type", ""), Type.values),
-            state=_known(address.get("state", ""), STATES),
+            state=_known(address.get("state", ""), FILTERS),
             order=_known(address.get("order", ""), ORDERS) or "name",
             page=int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 1,
         )
@@ -174,17 +246,24 @@ class Query:
 
     def page_of(self, workspace: Workspace) -> Page[Row]:
         """Return one page of the matching rows with what the list shows of each; a page too far is the last one."""
-        rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
-        if self.state:
-            rows = in_state(workspace, self.state, any_lost=unavailable(workspace).exists())
+        rows = self._in_state(workspace)
         if self.search:
-            rows = rows.filter(name_key__contains=names.key(self.search)) | rows.filter(endpoint__icontains=self.search)
+            found_in = Q(name_key__contains=names.key(self.search)) | Q(endpoint__icontains=self.search)
+            rows = rows.filter(found_in)
         if self.type:
             rows = rows.filter(type=self.type)
         # Two steps: which ids are on the page, from an index; then those rows with what hangs on them.
         page = Paginator(rows.order_by(ORDERS[self.order]).values_list("pk", flat=True), PAGE_SIZE).get_page(self.page)
         found = _rows(list(page.object_list))
         return Page(found, page.number, cast("Paginator[Row]", page.paginator))
+
+    def _in_state(self, workspace: Workspace) -> "QuerySet[AiLlm]":
+        if self.state in {DUE, UNUSED}:
+            return expiry.soon(workspace) if self.state == DUE else unused(workspace)
+        if self.state:
+            return in_state(workspace, self.state, any_lost=unavailable(workspace).exists())
+        rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
+        return rows
 
 
 def _known(value: str, allowed: Iterable[str]) -> str:

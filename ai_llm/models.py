@@ -39,10 +39,12 @@ class CheckKind(models.TextChoices):
 
 NEVER = "never"
 UNAVAILABLE = "unavailable"
+DISABLED = "disabled"
 STATES = {
     **dict(Verdict.choices),
     NEVER: "Not validated yet",
     UNAVAILABLE: "Needs its secret again",
+    DISABLED: "Disabled",
 }
 
 
@@ -74,8 +76,12 @@ class Credential(models.Model):
 
     @property
     def available(self) -> bool:
-        """Whether a key that this installation holds sealed the secret (it may still turn out to be damaged)."""
-        return self.secret is not None and self.key_id in sealed.key_ids()
+        """Whether a key that this installation holds sealed the secret (it may still turn out to be damaged).
+
+        A row that was read without its sealed columns is judged by its key alone: nothing is read for it.
+        """
+        left_out = "secret" in self.get_deferred_fields()
+        return self.key_id in sealed.key_ids() and (left_out or self.secret is not None)
 
 
 class KeyCheck(models.Model):
@@ -113,9 +119,14 @@ class AiLlmQuerySet(models.QuerySet["AiLlm"]):
 class AiLlm(models.Model):
     """One stored configuration: a connection to a provider, in a workspace.
 
+    While a secret is being rotated, `fallback` is the one before, kept until `fallback_until`; `candidate` is one whose
+    test failed, kept until `candidate_until` so that it need not be typed twice. All other credentials are purged.
+    `due_at` is when the secret should have been replaced: its expiry, or its age by `rotate_every_days`.
+
     `scheduled` False keeps it out of scheduled checks; these start no earlier than `check_after` and hold the row until
-    `lease_until`. `failures` and `rejections` count checks in a row that ended in something else than accepted, and in
-    rejected; `attention_at` is when the second rejection in a row was found.
+    `lease_until`. `failures` counts checks in a row that ended in something that somebody has to mend, `rejections` the
+    rejected ones with none accepted in between; `rejected_at` is when the first was found and `attention_at` when the
+    second was, and `mail_due` from when on the mail about it may be sent (None: nothing to send).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -126,6 +137,13 @@ class AiLlm(models.Model):
     endpoint = models.CharField("API Endpoint", max_length=2048)
     credential = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
     fallback = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
+    fallback_until = models.DateTimeField(null=True)
+    candidate = models.ForeignKey(Credential, models.SET_NULL, null=True, related_name="+")
+    candidate_until = models.DateTimeField(null=True)
+    rotate_every_days = models.PositiveSmallIntegerField("Rotate every N days", null=True)
+    due_at = models.DateTimeField(null=True)
+    notes = models.TextField("Notes", max_length=2000, blank=True)
+    disabled_at = models.DateTimeField(null=True)
     keyless = models.BooleanField("This endpoint needs no secret", default=False)
     version = models.PositiveIntegerField(default=1)
     verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
@@ -136,6 +154,8 @@ class AiLlm(models.Model):
     failures = models.PositiveSmallIntegerField(default=0)
     rejections = models.PositiveSmallIntegerField(default=0)
     attention_at = models.DateTimeField(null=True)
+    mail_due = models.DateTimeField(null=True)
+    rejected_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
@@ -146,6 +166,11 @@ class AiLlm(models.Model):
     class Meta:
         verbose_name = "AI LLM"
         verbose_name_plural = "AI LLMs"
+        # What the group Support may do in every workspace; workspaces.access has the rule.
+        permissions = [
+            ("validate_aillm", "Can validate AI LLMs of any workspace"),
+            ("disable_aillm", "Can disable and enable AI LLMs of any workspace"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "name_key"], condition=models.Q(deleted_at=None), name="one_ai_llm_per_name"
@@ -161,6 +186,21 @@ class AiLlm(models.Model):
                 fields=["workspace", "created_at"], condition=models.Q(deleted_at=None), name="ai_llms_by_age"
             ),
             models.Index(
+                fields=["workspace", "verdict"],
+                condition=models.Q(disabled_at__isnull=False, deleted_at=None),
+                name="ai_llms_disabled",
+            ),
+            models.Index(
+                fields=["workspace", "due_at"],
+                condition=models.Q(due_at__isnull=False, deleted_at=None),
+                name="ai_llms_due",
+            ),
+            models.Index(
+                fields=["workspace", "name_key"],
+                condition=models.Q(attention_at__isnull=False, deleted_at=None),
+                name="ai_llms_alerted",
+            ),
+            models.Index(
                 fields=["workspace", "verdict", "name_key"],
                 condition=models.Q(deleted_at=None),
                 name="ai_llms_by_verdict",
@@ -172,10 +212,22 @@ class AiLlm(models.Model):
 
     @property
     def state(self) -> str:
-        """The state in one word, a key of STATES: the last verdict, never validated, or the secret cannot be opened."""
+        """The state in one word, a key of STATES: disabled, the secret cannot be opened, the last verdict, or never."""
+        if self.disabled_at is not None:
+            return DISABLED
         if not self.keyless and (self.credential is None or not self.credential.available):
             return UNAVAILABLE
         return self.verdict or NEVER
+
+    @property
+    def former(self) -> Credential | None:
+        """The secret before this one, while it is kept."""
+        return self.fallback if self.fallback_until is not None and self.fallback_until > timezone.now() else None
+
+    @property
+    def waiting(self) -> Credential | None:
+        """A secret whose test failed, while it is kept."""
+        return self.candidate if self.candidate_until is not None and self.candidate_until > timezone.now() else None
 
     @property
     def type_label(self) -> str:
@@ -193,13 +245,31 @@ class AiLlm(models.Model):
         return self.endpoint.partition("://")[2]
 
 
+class Digest(models.Model):
+    """One mail of reminders: at most one for a person and day (UTC), however many processes send them."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    day = models.DateField()
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "day"], name="one_digest_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.day}"
+
+
 class Check(models.Model):
-    """One recorded validation of an AI LLM. `models_found` holds the first of `model_count` models."""
+    """One recorded validation of an AI LLM. `models_found` holds the first of `model_count` models.
+
+    `by` is None for a scheduled check, and when the person's account is gone.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     ai_llm = models.ForeignKey(AiLlm, models.CASCADE, related_name="checks")
     at = models.DateTimeField(default=timezone.now)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    scheduled = models.BooleanField(default=False)
     kind = models.CharField(max_length=10, choices=CheckKind.choices, default=CheckKind.FREE)
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     cause = models.CharField(max_length=40)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from ai_llm import causes
+from django.utils import timezone
+
+from ai_llm import causes, permits
 from ai_llm.models import Check, Verdict
 from flashback.outbound import Stage
 
@@ -18,7 +21,11 @@ STAGES = {
     "credential": "Credential",
     "models": "Models",
 }
+# What a check by a tiny message has in the place of the models.
+MESSAGE = "message"
+LABELS = {**STAGES, MESSAGE: "Message"}
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+IN_A_MESSAGE = ("model", "latency", "tokens_in", "tokens_out")
 MODELS_SHOWN = 20
 
 
@@ -40,6 +47,11 @@ class Result:
     excerpt: str = ""
     models_found: list[str] = field(default_factory=list)
     milliseconds: int = 0
+
+    @property
+    def model_count(self) -> int:
+        """How many models were found; a Check holds only the first of them."""
+        return len(self.models_found)
 
 
 def stages(
@@ -65,33 +77,45 @@ def present(check: Check | Result) -> dict[str, Any]:
     """Return everything that a template, the API or a ticket says about a check.
 
     `verdict` and `verdict_label`, `cause`, `headline`, `sentence`, `action` {kind, label, url, endpoint, after},
-    `needs_nobody`, `stages` [{name, label, state, ms, words}] where state may also be limited or undecided, `url`,
-    `status`, `provider_code`, `excerpt`, `models`, `model_count`, `more_models`, `milliseconds`, and `text`, the whole
-    as plain text.
+    `needs_nobody`, `until` (when the provider wants to be asked again, None when now), `permit` (the line for the
+    operator, or ""), `stages` [{name, label, state, ms, words}] where state may also be limited or undecided, `url`,
+    `status`, `provider_code`, `excerpt`, `models`, `model_count`, `more_models`, `milliseconds`, `message` ({} or
+    {model, latency, tokens_in, tokens_out} of a tiny message), and `text`, the whole as plain text.
     """
     cause = causes.CAUSES.get(check.cause)
     if cause is None:  # stored by another version of the catalogue
         cause = causes.CAUSES["unexpected_form"]
     facts: Mapping[str, Any] = check.facts
+    action = causes.action(cause.code, facts)
     shown = {
         "verdict": check.verdict,
         "verdict_label": Verdict(check.verdict).label,
         "cause": check.cause,
         "headline": cause.headline,
         "sentence": causes.sentence(cause.code, facts),
-        "action": asdict(causes.action(cause.code, facts)),
+        "action": asdict(action),
         "needs_nobody": cause.needs_nobody,
+        "until": _until(check, action.after),
+        "permit": permits.for_check(cause.code, facts),
         "stages": [_shown(stage, cause) for stage in check.stages],
         "url": check.url,
         "status": check.status,
         "provider_code": check.provider_code,
         "excerpt": check.excerpt,
         "models": check.models_found[:MODELS_SHOWN],
-        "model_count": len(check.models_found),
-        "more_models": max(0, len(check.models_found) - MODELS_SHOWN),
+        "model_count": check.model_count,
+        "more_models": max(0, check.model_count - MODELS_SHOWN),
         "milliseconds": check.milliseconds,
+        "message": {name: facts[name] for name in IN_A_MESSAGE if name in facts} if "model" in facts else {},
     }
     return {**shown, "text": _text(shown)}
+
+
+def _until(check: Check | Result, after: int) -> datetime | None:
+    now = timezone.now()
+    moment: datetime = check.at if isinstance(check, Check) else now
+    wanted = moment + timedelta(seconds=after)
+    return wanted if wanted > now else None
 
 
 def _whole(ms: float | None) -> int | None:
@@ -100,9 +124,10 @@ def _whole(ms: float | None) -> int | None:
 
 def _shown(stage: Mapping[str, Any], cause: causes.Cause) -> dict[str, Any]:
     state = stage["state"]
-    if stage["name"] == cause.stage and stage["name"] in {"credential", "models"} and state != PASSED:
+    name = "models" if stage["name"] == MESSAGE else stage["name"]
+    if name == cause.stage and name in {"credential", "models"} and state != PASSED:
         state = {Verdict.LIMITED: "limited", Verdict.UNDECIDED: "undecided"}.get(cause.verdict, state)
-    label = STAGES.get(stage["name"], stage["name"])
+    label = LABELS.get(stage["name"], stage["name"])
     took = f" in {stage['ms']} ms" if stage["ms"] is not None else ""
     words = {"limited": "limited", "undecided": "not decided"}.get(state, state)
     return {**stage, "state": state, "label": label, "words": f"{label}: {words}{took}"}
@@ -117,5 +142,8 @@ def _text(shown: Mapping[str, Any]) -> str:
         ("Provider's code", shown["provider_code"]),
         ("Cause", shown["cause"]),
         ("Took", f"{shown['milliseconds']} ms"),
+        ("Model", shown["message"].get("model")),
+        ("Tokens in", shown["message"].get("tokens_in")),
+        ("Tokens out", shown["message"].get("tokens_out")),
     )
     return "\n".join([*lines, "", *(f"{name}: {value}" for name, value in details if value)])

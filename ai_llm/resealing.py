@@ -2,17 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from ai_llm import credentials
 from ai_llm.models import Credential
 from flashback import sealed
-from workspaces import events
+from workspaces import chain, events, installation
 
 BATCH = 500
+COLUMNS = ("secret", "key")
+MOST_NAMED = 200  # of the rows that do not open, in the audit log
+UNKNOWN = "(none)"
 FILLED = Q(secret__isnull=False) | Q(key__isnull=False)
 
 
@@ -33,17 +39,55 @@ class State(StrEnum):
 
 @dataclass
 class Outcome:
-    """What a run of `reseal` did: rows moved to the first key, rows that changed meanwhile, rows that do not open."""
+    """What a run of `reseal` did: rows moved to the first key, rows that changed meanwhile, rows that do not open.
+
+    `chains` of the audit log are sealed with the first key now; `chains_left` carry no seal of a key at hand.
+    """
 
     changed: int = 0
     current: int = 0
     overtaken: int = 0
     failed: int = 0
+    chains: int = 0
+    chains_left: int = 0
     by_key: Counter[str] = field(default_factory=Counter)
 
     def as_details(self) -> Mapping[str, object]:
         """Return plain values for the audit log."""
         return {"changed": self.changed, "overtaken": self.overtaken, "failed": self.failed, "from": dict(self.by_key)}
+
+
+@dataclass
+class Report:
+    """What a check of everything found: numbers of rows by key id and state, and the rows that do not open."""
+
+    counts: dict[str, dict[State, int]] = field(default_factory=dict)
+    failed: dict[str, State] = field(default_factory=dict)
+
+    def add(self, row: Credential, found: State) -> None:
+        """Count one row."""
+        of_key = self.counts.setdefault(row.key_id or UNKNOWN, dict.fromkeys(State, 0))
+        of_key[found] += 1
+        if found.failed:
+            self.failed[str(row.pk)] = found
+
+    def as_details(self) -> Mapping[str, object]:
+        """Return plain values for the audit log: ids and counts."""
+        total = {state.value: sum(of_key[state] for of_key in self.counts.values()) for state in State}
+        return {"counts": total, "failed": dict(islice(self.failed.items(), MOST_NAMED))}
+
+
+def check(progress: Callable[[int], None] = lambda _: None) -> Report:
+    """Open every credential, and record `secrets.checked` with what was found. Keeps and shows no secret.
+
+    `progress` hears the number of rows looked at. Without the keys that seal the audit log nothing is recorded.
+    """
+    report = Report()
+    for done, (row, found) in enumerate(states(), start=1):
+        report.add(row, found)
+        progress(done)
+    installation.record("secrets.checked", report.as_details())
+    return report
 
 
 def filled() -> "QuerySet[Credential]":
@@ -59,27 +103,51 @@ def states() -> Iterator[tuple[Credential, State]]:
 def state(row: Credential) -> State:
     """Return how the row opens: the worst of its sealed values decides."""
     order = list(State)
-    return max((_state_of(row, value) for value in (row.secret, row.key) if value is not None), key=order.index)
+    return max((_state_of(row, value) for value in _values(row).values()), key=order.index)
 
 
 def reseal(*, dry_run: bool = False, progress: Callable[[int], None] = lambda _: None) -> Outcome:
     """Move every credential to the key that seals now, and record `secrets.resealed` with counts when any row moved.
 
     Safe beside running servers: each row changes by compare and swap in a statement of its own, so a newer secret wins,
-    and a run that was killed is simply started again. Fingerprints are made anew, because they depend on the key.
-    `progress` hears the number of rows looked at. A dry run changes nothing and counts the same.
+    nobody waits for a lock, and a run that was killed is simply started again. Fingerprints are made anew, because they
+    depend on the key; so are the seals of the audit log. `progress` hears the number of rows looked at. A dry run
+    changes nothing and counts the same.
     """
     outcome, done = Outcome(), 0
     try:
-        for batch in _batches():
-            for row in batch:
-                _reseal_row(row, outcome, dry_run=dry_run)
-                done += 1
-                progress(done)
+        with _hasty_commits():
+            for batch in _batches():
+                for row in batch:
+                    _reseal_row(row, outcome, dry_run=dry_run)
+                    done += 1
+                    progress(done)
     finally:
         if outcome.changed and not dry_run:
             events.record(None, "secrets.resealed", credentials.prove_key(), details=outcome.as_details())
+    if not dry_run:
+        outcome.chains, outcome.chains_left = chain.reseal()
     return outcome
+
+
+@contextmanager
+def _hasty_commits() -> Iterator[None]:
+    """Let PostgreSQL not wait for the disk at each row; the event that follows waits, and for all rows before it.
+
+    See https://www.postgresql.org/docs/current/wal-async-commit.html: a crash loses the last moments and damages
+    nothing, and what is lost here is that some rows were moved. SQLite in WAL mode does the same by itself.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("RESET synchronous_commit")
 
 
 def _batches() -> Iterator[list[Credential]]:
@@ -104,31 +172,35 @@ def _state_of(row: Credential, value: sealed.Sealed) -> State:
 
 
 def _reseal_row(row: Credential, outcome: Outcome, *, dry_run: bool) -> None:
-    found = state(row)
-    if found is State.OK:
-        outcome.current += 1
-    elif found.failed:
+    opened = _opened(row)
+    if opened is None:
         outcome.failed += 1
-    elif dry_run or _swap(row):
+    elif row.key_id == sealed.key_id() and all(value.current for value in _values(row).values()):
+        outcome.current += 1
+    elif dry_run or _swap(row, opened):
         outcome.changed += 1
         outcome.by_key[row.key_id] += 1
     else:
         outcome.overtaken += 1
 
 
-def _swap(row: Credential) -> bool:
+def _opened(row: Credential) -> dict[str, str] | None:
+    """Return what is sealed in the row in clear, for its fingerprints; None when any of it does not open."""
+    context = row.sealing_context()
+    try:
+        return {name: value.open(context) for name, value in _values(row).items()}
+    except sealed.Unsealable:
+        return None
+
+
+def _swap(row: Credential, opened: Mapping[str, str]) -> bool:
     """Write the row under the first key unless somebody else wrote it meanwhile."""
-    opened = {name: value.open(row.sealing_context()) for name, value in _values(row).items() if value is not None}
-    rotated = {name: value.rotated() if value is not None else None for name, value in _values(row).items()}
+    values = _values(row)
+    rotated = {name: values[name].rotated() if name in values else None for name in COLUMNS}
     prints = {name: sealed.fingerprint(row.workspace_id, text) for name, text in opened.items()}
-    changed = sealed.swap(row, **rotated).update(
-        **sealed.stored(**rotated),
-        fingerprint=prints.get("secret", ""),
-        key_fingerprint=prints.get("key", ""),
-        key_id=sealed.key_id(),
-    )
-    return bool(changed)
+    key_id, secret, key = sealed.key_id(), prints.get("secret", ""), prints.get("key", "")
+    return sealed.swap(row, rotated, key_id=key_id, fingerprint=secret, key_fingerprint=key)
 
 
-def _values(row: Credential) -> dict[str, sealed.Sealed | None]:
-    return {"secret": row.secret, "key": row.key}
+def _values(row: Credential) -> dict[str, sealed.Sealed]:
+    return {name: value for name in COLUMNS if (value := getattr(row, name)) is not None}

@@ -1,23 +1,24 @@
 """The verbs validate and test. Test before saving and validate after saving are the same check."""
 
 import time
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.core.cache import cache
-from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
-from ai_llm import credentials
-from ai_llm.models import AiLlm, Check, Verdict
+from ai_llm import credentials, history
+from ai_llm.models import AiLlm, Check, ModelList, Verdict
 from ai_llm.outcomes import Result, present
-from ai_llm.probing import run
+from ai_llm.probing import Probe, run
+from ai_llm.providers import Judgement
 from flashback.errors import Conflict, NotFound
 from flashback.sealed import Unsealable
-from workspaces import access, events
+from workspaces import access
 from workspaces.access import Access
 from workspaces.models import User, Workspace
 
-__all__ = ["Busy", "Result", "models_of", "present", "run", "test", "validate"]
+__all__ = ["Busy", "Result", "models_of", "present", "run", "run_stored", "test", "validate"]
 
 CHECKS_A_MINUTE = 30
 BUSY_SECONDS = 5
@@ -48,8 +49,8 @@ def test(
     Expects cleaned values. Raises `Denied` and `Busy`, and RuntimeError inside a transaction.
     """
     access.require(actor, workspace, Access.WRITE)
-    _count(actor)
-    return _not_busy(run(type, endpoint, secret, key, slot=str(workspace.pk)))
+    count(actor)
+    return not_busy(run(type, endpoint, secret, key, slot=str(workspace.pk)))
 
 
 def validate(actor: User, ai_llm: AiLlm) -> Check:
@@ -59,59 +60,50 @@ def validate(actor: User, ai_llm: AiLlm) -> Check:
     `Denied`, `Busy`, `NotFound` when the AI LLM was deleted before, `Conflict` when it was changed or deleted while
     the check ran (nothing is stored then), and RuntimeError inside a transaction.
     """
-    access.require(actor, ai_llm.workspace, Access.WRITE)
-    _count(actor)
+    access.require(actor, ai_llm.workspace, Access.WRITE, support="ai_llm.validate_aillm")
+    count(actor)
     tested = AiLlm.objects.select_related("workspace", "credential").filter(pk=ai_llm.pk, deleted_at=None).first()
     if tested is None:
         raise NotFound
-    return _store(actor, tested, _not_busy(_run_stored(tested)))
+    return history.keep(actor, tested, not_busy(run_stored(tested)))
 
 
 def models_of(ai_llm: AiLlm) -> list[str]:
-    """Return the newest list of models that a check of the present endpoint found; a failed check never erases it."""
-    checks = Check.objects.filter(ai_llm=ai_llm, facts__endpoint=ai_llm.endpoint).exclude(models_found=[])
-    return next(iter(checks.order_by("-at").values_list("models_found", flat=True)[:1]), [])
+    """Return the last good list of models of the present endpoint; a failed check or an empty list never erases it."""
+    kept = ModelList.objects.filter(ai_llm=ai_llm, endpoint=ai_llm.endpoint)
+    return next(iter(kept.values_list("names", flat=True)), [])
 
 
 @sensitive_variables("opened")
-def _run_stored(tested: AiLlm) -> Result:
+def run_stored(
+    tested: AiLlm, *, ask: Callable[[Probe], Judgement] | None = None, origins: Collection[str] = ()
+) -> Result:
+    """Run the check of a stored AI LLM as it was read, and return what came of it. Asks no permission, stores nothing.
+
+    Blocks for up to 10 seconds. A secret that cannot be opened gives the cause secret_unavailable; nothing is sent
+    then. `ask` and `origins` are those of `probing.run`. Raises RuntimeError inside a transaction.
+    """
+    how: Any = {"slot": str(tested.workspace_id)} | ({"ask": ask, "origins": origins} if ask else {})
     facts = {"endpoint": tested.endpoint}
+    if tested.keyless and tested.credential is None:
+        return run(tested.type, tested.endpoint, "", "", **how)
     if tested.credential is None:
         return Result(Verdict.UNDECIDED.value, "secret_missing", facts)
     try:
         opened = credentials.open_secret(tested.credential)
     except Unsealable:
         return Result(Verdict.UNDECIDED.value, "secret_unavailable", facts)
-    slot, origin = str(tested.workspace_id), tested.credential.origin
-    return run(tested.type, tested.endpoint, opened.secret, opened.key, slot=slot, bound_to=origin)
+    return run(tested.type, tested.endpoint, opened.secret, opened.key, bound_to=tested.credential.origin, **how)
 
 
-def _store(actor: User, tested: AiLlm, result: Result) -> Check:
-    """Keep the result with the row it is about: only if version and credential are still those that were tested."""
-    with transaction.atomic():
-        rows = AiLlm.objects.select_for_update(of=("self",)).filter(pk=tested.pk, deleted_at=None)
-        row = rows.filter(version=tested.version, credential=tested.credential).first()
-        if row is None:
-            raise Conflict("This AI LLM was changed or deleted while the check ran. Validate it again.")
-        check = Check.objects.create(ai_llm=row, by=actor, **_columns(result))
-        row.verdict, row.last_check = check.verdict, check
-        row.save(update_fields=["verdict", "last_check"])
-        details = {"verdict": check.verdict, "cause": check.cause}
-        events.record(actor, "ai_llm.validated", row, workspace=tested.workspace, details=details)
-    return check
-
-
-def _columns(result: Result) -> dict[str, Any]:
-    return {**vars(result), "url": result.url[:2100]}
-
-
-def _not_busy(result: Result) -> Result:
+def not_busy(result: Result) -> Result:
+    """Return the result of a check that ran. Raises `Busy` for one that two others kept from running."""
     if result.cause == "too_many_checks":
         raise Busy("Two checks of this provider are running in this workspace. Wait for one to end.", BUSY_SECONDS)
     return result
 
 
-def _count(actor: User) -> None:
+def count(actor: User) -> None:
     """Count one check of this person. Raises `Busy` for the 31st within a minute of the clock."""
     now = time.time()
     name = f"checks:{actor.pk}:{int(now // 60)}"

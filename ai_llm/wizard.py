@@ -13,8 +13,10 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from ai_llm import configs, doctor, forms, key_shapes, providers, validation
+from ai_llm import configs, doctor, forms, permits, providers, trying, validation
 from ai_llm.models import Type
+from ai_llm.providers import recipes
+from ai_llm.providers.facts import Preset
 from flashback.errors import Invalid
 from flashback.web import see_other
 from workspaces import access
@@ -41,21 +43,45 @@ def new(request: Request) -> HttpResponse:
     form = _configuration(request, type_, request.GET)
     if request.GET.get("step") == "configuration" or not form.is_valid():
         return _ask_configuration(request, type_, form)
-    return _ask_credentials(request, type_, form.cleaned_data, _credentials(request))
+    return _ask_credentials(request, type_, form.cleaned_data, _credentials(request, type_))
 
 
 @require_POST
 @in_workspace
 def examine(request: Request) -> HttpResponse:
-    """Answer the endpoint field while it is typed: the URL that will be called, and a fix for each known slip."""
+    """Answer the endpoint field while it is typed: the URL that will be called, and a fix for each known slip.
+
+    A fix that was clicked comes back as the whole field, with the fix in it.
+    """
     access.require(request.user, request.workspace, Access.WRITE)
     type_ = request.POST.get("type", "")
     if type_ not in Type.values:
         raise Invalid({"type": "Choose an AI LLM type first."})
     if not request.htmx:
         return see_other(_address(request, {"type": type_}))
-    examination = doctor.examine(request.POST.get("endpoint", ""), type_)
-    return render(request, "ai_llm/_doctor.html", {"examination": examination})
+    form = _configuration(request, type_, forms.with_fix(request.POST))
+    values = {"form": form, "provider": providers.PROVIDERS[type_], **examined(form)}
+    fixed = "fix" in request.POST
+    if fixed:
+        form.errors.clear()
+    return render(request, "ai_llm/_endpoint.html" if fixed else "ai_llm/_doctor.html", values | {"fixed": fixed})
+
+
+@sensitive_post_parameters("secret", "key")
+@require_POST
+@in_workspace
+def hints(request: Request) -> HttpResponse:
+    """Answer a secret that was pasted or left: what looks wrong about its shape. Nothing of it is kept or sent back."""
+    access.require(request.user, request.workspace, Access.WRITE)
+    type_ = request.POST.get("type") or request.GET.get("type", "")
+    endpoint = request.POST.get("endpoint") or request.GET.get("endpoint", "")
+    if type_ not in Type.values:
+        raise Invalid({"type": "Choose an AI LLM type first."})
+    if not request.htmx:
+        return see_other(_address(request, {"type": type_}))
+    return render(
+        request, "ai_llm/_hints.html", {"warnings": trying.hints(request.workspace, type_, endpoint, request.POST)}
+    )
 
 
 def _choose_type(request: Request, type_: str) -> HttpResponse:
@@ -79,42 +105,61 @@ def _configuration(request: Request, type_: str, data: QueryDict | None) -> form
 
 
 def _take_configuration(request: Request, type_: str) -> HttpResponse:
-    form = _configuration(request, type_, forms.with_fix(request.POST))
-    if "fix" in request.POST or not form.is_valid():
+    posted: QueryDict = request.POST
+    asked = posted.get("action") == "preset"
+    chosen = next((preset for preset in presets(type_) if preset.slug == posted.get("preset")), None)
+    untouched = posted.get("endpoint", "").strip() in {"", providers.PROVIDERS[type_].default_endpoint}
+    if chosen is not None and (asked or untouched):
+        posted = forms.with_preset(posted, chosen.endpoint, chosen.slug)
+    form = _configuration(request, type_, forms.with_fix(posted))
+    if asked:
+        form.errors.clear()  # filled in, not sent: nothing is wrong yet
+    if asked or "fix" in posted or not form.is_valid():
         return _ask_configuration(request, type_, form)
     return see_other(_address(request, {"type": type_, **form.cleaned_data}))
 
 
-def _ask_configuration(request: Request, type_: str, form: forms.ConfigurationForm) -> HttpResponse:
+def presets(type_: str) -> list[Preset]:
+    """Return the known hosts that step 2 offers: under the types whose endpoints speak the OpenAI form."""
+    return list(recipes.presets()) if type_ in {Type.OPENAI, Type.OTHER} else []
+
+
+def examined(form: forms.ConfigurationForm) -> dict[str, Any]:
+    """Return what the endpoint field shows below itself: the doctor's findings, and the line for the operator."""
     endpoint = str(form["endpoint"].value() or "")
+    if not endpoint:
+        return {}
+    examination = doctor.examine(endpoint, form.type)
+    return {"examination": examination, "permit": permits.for_endpoint(endpoint, examination.findings)}
+
+
+def _ask_configuration(request: Request, type_: str, form: forms.ConfigurationForm) -> HttpResponse:
     values = {
         "form": form,
         "provider": providers.PROVIDERS[type_],
-        "examination": doctor.examine(endpoint, type_) if endpoint else None,
+        "presets": presets(type_),
         "steps": _steps(request, 1, {"type": type_}),
+        **examined(form),
     }
     return render(
         request, "ai_llm/new_configuration.html", values, status=422 if form.is_bound and form.errors else 200
     )
 
 
-def _credentials(request: Request, data: QueryDict | None = None) -> forms.NewCredentialsForm:
-    return forms.NewCredentialsForm(data, actor=request.user, workspace=request.workspace)
+def _credentials(request: Request, type_: str, data: QueryDict | None = None) -> forms.NewCredentialsForm:
+    return forms.NewCredentialsForm(data, actor=request.user, workspace=request.workspace, type=type_)
 
 
 def _take_credentials(request: Request, type_: str) -> HttpResponse:
-    configuration = _configuration(request, type_, request.GET)
-    form = _credentials(request, request.POST)
+    configuration, form = _configuration(request, type_, request.GET), _credentials(request, type_, request.POST)
     shown = _shown(configuration)
-    if not form.is_valid():
-        return _ask_credentials(request, type_, shown, form)
-    secret, key = form.cleaned_data["secret"], form.cleaned_data["key"]
     if request.POST.get("action") == "test":
         return _test(request, type_, shown, form)
+    if not form.is_valid():
+        return _ask_credentials(request, type_, shown, form)
+    row = form.cleaned_data["row"]
     try:
-        ai_llm = configs.create(
-            request.user, request.workspace, id=form.cleaned_data["row"], type=type_, secret=secret, key=key, **shown
-        )
+        ai_llm = configs.create(request.user, request.workspace, id=row, type=type_, **(form.typed() | shown))
     except Invalid as invalid:
         if invalid.errors.keys() & {"name", "endpoint"}:
             if configuration.is_valid():
@@ -133,37 +178,46 @@ def _shown(configuration: forms.ConfigurationForm) -> dict[str, str]:
 
 def _test(request: Request, type_: str, shown: dict[str, str], form: forms.NewCredentialsForm) -> HttpResponse:
     """Run the check with what was typed. Nothing is saved; with scripts only the result is swapped, the input stays."""
-    try:
+
+    def run() -> validation.Result:
         endpoint = shown["endpoint"]
-        result = configs.test(request.user, request.workspace, type=type_, endpoint=endpoint, **_typed(form))
-    except Invalid as invalid:
-        forms.refuse(form, invalid)
-        return _ask_credentials(request, type_, shown, form)
-    shown_result = validation.present(result)
+        return configs.test(request.user, request.workspace, type=type_, endpoint=endpoint, **form.typed())
+
+    tested = trying.run(form, run) | _about(request, type_, shown)
     if request.htmx:
-        return render(request, "ai_llm/_tested.html", {"result": shown_result})
-    return _ask_credentials(request, type_, shown, _credentials(request), result=shown_result)
+        return trying.piece(request, form, tested)
+    return _ask_credentials(request, type_, shown, form, **tested)
 
 
-def _typed(form: forms.NewCredentialsForm) -> dict[str, str]:
-    return {name: form.cleaned_data[name] for name in ("secret", "key")}
+def _about(request: Request, type_: str, shown: dict[str, str]) -> dict[str, Any]:
+    """Return what the result of a test needs to lead on: where a corrected endpoint is taken, and a key is made."""
+    step = {"type": type_, "name": shown["name"], "step": "configuration"}
+    return {
+        "fixes": _address(request, step),
+        "back": _address(request, {**step, "endpoint": shown["endpoint"]}),
+        "make_key_url": trying.make_key_url(type_, shown["endpoint"]),
+    }
 
 
 def _ask_credentials(
     request: Request, type_: str, shown: dict[str, str], form: forms.NewCredentialsForm, **more: Any
 ) -> HttpResponse:
-    typed = form.data.get("secret", "") if form.is_bound and "secret" not in form.errors else ""
+    examination = doctor.examine(shown["endpoint"], type_)
     values = {
         "form": form,
         "provider": providers.PROVIDERS[type_],
         "shown": shown,
-        "final_url": doctor.examine(shown["endpoint"], type_).final_url,
-        "warnings": key_shapes.warnings(type_, shown["endpoint"], typed, form.data.get("key", "")) if typed else [],
-        "back": _address(request, {"type": type_, **shown, "step": "configuration"}),
+        "examination": examination,
+        "final_url": examination.final_url,
+        "warnings": trying.hints(request.workspace, type_, shown["endpoint"], form.data)
+        if "secret" not in form.errors
+        else [],
+        "live": trying.live(request.workspace, type_, shown["endpoint"]),
         "steps": _steps(request, 2, {"type": type_, **shown}),
+        **_about(request, type_, shown),
         **more,
     }
-    return render(request, "ai_llm/new_credentials.html", values, status=422 if form.is_bound and form.errors else 200)
+    return trying.page(request, "ai_llm/new_credentials.html", values, form, more)
 
 
 def _address(request: Request, answers: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
-"""`make bench`: start, pages, the list of 10,000, Chromium, sealing and a check, each beside its budget.
+"""`make bench`: start, pages, lists, Chromium, sealing, checks, audit, repositories and keys, each beside its budget.
 
-Runs on SQLite, or on the PostgreSQL that DATABASE_URL names (an empty database). Exit code 1 when a figure is over.
+Runs on SQLite, and where PostgreSQL's programs are installed on a PostgreSQL of its own. Exit code 1 when a figure is
+over its budget.
 """
 
 import http.cookiejar
@@ -16,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from ai_llm.sandbox import SECRETS, Sandbox
+from tests import bench_audit, bench_checks, bench_keys, bench_repositories, cluster
 from tests.console import EMAIL, PASSWORD, running
 
 ROUNDS = 40
@@ -147,9 +149,8 @@ def in_chromium(base, paths):
         browser.close()
 
 
-def figures(folder, sandbox):
-    """Yield what was measured: name, value, budget, unit."""
-    database = {"DATABASE_URL": os.environ["DATABASE_URL"]} if os.environ.get("DATABASE_URL") else {}
+def figures(folder, sandbox, **database):
+    """Yield what was measured: name, value, budget, unit. `database` names another one than SQLite."""
     variables = {**database, "FLASHBACK_OUTBOUND_ALLOW": f"127.0.0.1:{sandbox.port}"}
     begin = time.monotonic()
     with running(folder, **variables):
@@ -185,15 +186,33 @@ def figures(folder, sandbox):
         if CHROMIUM:
             yield from in_chromium(console.url, {"sign-in": "/account/login", **pages, "list": listed})
         yield "memory", megabytes(console.pid), 150, "MB"
+        yield from bench_repositories.figures(console, client)
+        yield from bench_audit.audit_of_100_000(console)
+
+
+def shown(found):
+    """Print each figure beside its budget; return the names of those that are over."""
+    over = []
+    for name, value, budget, unit in found:
+        verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
+        print(f"  {name:<28}{value:>9.2f} {unit:<4}{verdict}", flush=True)
+        over += [name] if budget is not None and value > budget else []
+    return over
 
 
 def main():
-    over = []
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
-        for name, value, budget, unit in figures(Path(folder), sandbox):
-            verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
-            print(f"  {name:<24}{value:>9.2f} {unit:<4}{verdict}", flush=True)
-            over += [name] if budget is not None and value > budget else []
+        print("SQLite")
+        over = shown(figures(Path(folder) / "pages", sandbox))
+        over += shown(bench_checks.figures(Path(folder) / "checks", sandbox))
+        if cluster.MISSING:
+            print(f"PostgreSQL is left out: {cluster.MISSING}")
+        else:
+            print("PostgreSQL")
+            with cluster.postgresql() as own:
+                over += shown(figures(Path(folder) / "pages on PostgreSQL", sandbox, DATABASE_URL=own.url))
+    print("Changing the key")
+    over += ["changing the key"] if bench_keys.main() else []
     print(f"  over budget: {', '.join(over)}" if over else "  everything is within its budget")
     return 1 if over else 0
 

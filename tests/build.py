@@ -5,11 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 from ai_llm import configs
-from ai_llm.models import AiLlm
+from ai_llm.models import AiLlm, ModelList
 from ai_llm.sandbox import SECRETS
 from flashback import names
+from repositories import attachments, keys, repos
+from repositories.models import Repository
 from workspaces.access import OrganizationRole
-from workspaces.models import Membership, Organization, User, Workspace
+from workspaces.events import record
+from workspaces.models import Event, Membership, Organization, User, Workspace
 
 numbers = count(1)
 PASSWORD = "a long enough passphrase"
@@ -59,3 +62,24 @@ def ai_llm(actor: User, workspace: Workspace, **values: Any) -> AiLlm:
         **values,
     }
     return configs.create(actor, workspace, **given)
+
+
+def models(ai_llm: AiLlm, *names: str) -> ModelList:
+    """The last good list of models, as an accepted check leaves it."""
+    return ModelList.objects.create(ai_llm=ai_llm, endpoint=ai_llm.endpoint, names=list(names))
+
+
+def repository(actor: User, workspace: Workspace, *attached: AiLlm, **values: Any) -> Repository:
+    made = repos.create(actor, workspace, **{"name": f"repository-{next(numbers)}", **values})
+    attachments.attach(actor, made, [ai_llm.pk for ai_llm in attached])
+    made.refresh_from_db()
+    return made
+
+
+def key(actor: User, repository: Repository, **values: Any) -> keys.Made:
+    return keys.create(actor, repository, **{"name": f"key-{next(numbers)}", **values})
+
+
+def events(actor: User | None, workspace: Workspace, number: int = 1, **values: Any) -> list[Event]:
+    given = {"action": "workspace.renamed", "subject": workspace, **values}
+    return [record(actor, workspace=workspace, **given) for _ in range(number)]

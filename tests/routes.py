@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -13,8 +13,13 @@ from django.urls.resolvers import RoutePattern
 
 PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 SAMPLES = {"uuid": lambda: str(uuid4()), "int": lambda: "1"}
-# What a look at a page may change: the session, and which workspace was looked at last.
-LOOKING = {"django_session": None, "workspaces_user": {"last_workspace_id", "last_login"}}
+# What a look at a page may change: the session, which workspace was looked at last, and the record of what staff saw.
+LOOKING = {
+    "django_session": None,
+    "workspaces_user": {"last_workspace_id", "last_login"},
+    "workspaces_audithead": None,  # the end of the chain that this record is tied to
+}
+LOOKED = "staff.looked"
 
 
 @dataclass(frozen=True)
@@ -29,11 +34,12 @@ class Route:
         return [match[2] or match[3] for match in PARAMETER.finditer(self.pattern)]
 
     def address(self, values: Mapping[str, Any]) -> str:
-        """The address with `values`, and with something harmless for every parameter that is not among them."""
+        """The address with `values`, and with something harmless for every parameter that has none that fits."""
 
         def fill(match: re.Match[str]) -> str:
-            name = match[2] or match[3]
-            value = values[name] if name in values else SAMPLES.get(match[1] or "", lambda: "x")()
+            name, kind = match[2] or match[3], match[1] or ""
+            fits = name in values and not (kind == "int" and isinstance(values[name], UUID))
+            value = values[name] if fits else SAMPLES.get(kind, lambda: "x")()
             return quote(str(value), safe="")
 
         return "/" + PARAMETER.sub(fill, self.pattern)
@@ -74,6 +80,10 @@ def stored() -> dict[str, list[str]]:
                 continue
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             names = [column[0] for column in cursor.description]
-            rows = [[cell for name, cell in zip(names, row) if name not in left_out] for row in cursor.fetchall()]
+            rows = [
+                [cell for name, cell in zip(names, row, strict=True) if name not in left_out]
+                for row in cursor.fetchall()
+                if ("action", LOOKED) not in zip(names, row, strict=True)
+            ]
             tables[table] = sorted(map(repr, rows))
     return tables

@@ -11,7 +11,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from ai_llm.models import AiLlm
 from tests import build
 from tests.conftest import People
-from workspaces import access
+from tests.test_sealed import column, store
+from workspaces import access, events
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import User, Workspace
 
@@ -39,10 +40,17 @@ def manages(method: str, path: str, status: int) -> tuple[str, str, dict[str, in
     return row(method, path, SIGN_IN, status, status, 403, 403, 404, 404, 404)
 
 
+def administers(method: str, path: str, status: int) -> tuple[str, str, dict[str, int]]:
+    """Of one's own organization: the owners of both have theirs."""
+    return row(method, path, SIGN_IN, status, 403, 403, 403, 403, status, 403)
+
+
 def public(method: str, path: str, status: int, *signed_in: int) -> tuple[str, str, dict[str, int]]:
     return row(method, path, status, *(signed_in or [status] * 7))
 
 
+REPOSITORY = "/w/{slug}/repositories/{repository}"
+KEY = REPOSITORY + "/keys/{api_key}"
 TABLE = {
     "home": [row("GET", "/", SIGN_IN, 302, 302, 302, 302, 200, 302, 200)],
     "account": [same("GET", "/account", 200)],
@@ -58,6 +66,17 @@ TABLE = {
     "account_reset_password_from_key_done": [public("GET", "/account/password/reset/key/done", 200)],
     "setup": [public("GET", "/setup/none", 410)],
     "admin": [same("GET", "/admin", 302)],
+    "admin:ai_llm_aillm_validate": [
+        row("POST", "/admin/ai_llm/aillm/{unreadable}/validate/", *[SIGN_IN] * 7, 303),
+        row("GET", "/admin/ai_llm/aillm/{unreadable}/validate/", *[SIGN_IN] * 7, 405),
+    ],
+    "admin:ai_llm_aillm_disable": [
+        row("GET", "/admin/ai_llm/aillm/{id}/disable/", *[SIGN_IN] * 7, 200),
+        row("POST", "/admin/ai_llm/aillm/{id}/disable/", *[SIGN_IN] * 7, 303),
+    ],
+    "admin:ai_llm_aillm_enable": [row("POST", "/admin/ai_llm/aillm/{id}/enable/", *[SIGN_IN] * 7, 303)],
+    "admin:ai_llm_aillm_diagnostics": [row("GET", "/admin/ai_llm/aillm/{id}/diagnostics/", *[SIGN_IN] * 7, 200)],
+    "operator_keys": [row("GET", "/admin/keys/", *[SIGN_IN] * 7, 200)],
     "workspaces": [same("GET", "/organization/workspaces", 200)],
     "workspace_new": [
         row("GET", "/organization/workspaces/new", SIGN_IN, 200, 403, 403, 403, 403, 200, 403),
@@ -80,11 +99,30 @@ TABLE = {
         manages("POST", "/w/{slug}/members/{outsider}/remove", 404),
     ],
     "overview": [reads("GET", "/w/{slug}/ai")],
-    "activity": [reads("GET", "/w/{slug}/ai/activity?about={id}")],
+    "activity": [reads("GET", "/w/{slug}/ai/activity?about={id}", 302)],
+    "audit": [reads("GET", "/w/{slug}/audit?object={id}")],
+    "audit_event": [reads("GET", "/w/{slug}/audit/{event}")],
+    "audit_export": [
+        manages("POST", "/w/{slug}/audit/export", 422),
+        row("GET", "/w/{slug}/audit/export", SIGN_IN, *[405] * 7),
+    ],
+    "organization_audit": [administers("GET", "/organization/audit", 200)],
+    "organization_audit_event": [
+        row("GET", "/organization/audit/{event}", SIGN_IN, 200, 403, 403, 403, 403, 404, 403),
+    ],
+    "organization_audit_export": [
+        administers("POST", "/organization/audit/export", 422),
+        row("GET", "/organization/audit/export", SIGN_IN, *[405] * 7),
+    ],
     "ai_llms": [reads("GET", "/w/{slug}/ai/llm")],
     "ai_llms_validate": [
         writes("GET", "/w/{slug}/ai/llm/validate?ids={id}", 200),
         writes("POST", "/w/{slug}/ai/llm/validate?ids={unreadable}", 303),
+    ],
+    "ai_llms_change": [
+        writes("GET", "/w/{slug}/ai/llm/selected/disable?ids={id}", 200),
+        writes("POST", "/w/{slug}/ai/llm/selected/delete?ids={id}", 200),
+        writes("GET", "/w/{slug}/ai/llm/selected/explode", 404),
     ],
     "ai_llm_new": [
         writes("GET", "/w/{slug}/ai/llm/new", 200),
@@ -92,6 +130,7 @@ TABLE = {
         writes("POST", "/w/{slug}/ai/llm/new?type=OPENAI", 422),
     ],
     "ai_llm_examine": [writes("POST", "/w/{slug}/ai/llm/new/examine", 422)],
+    "ai_llm_hints": [writes("POST", "/w/{slug}/ai/llm/new/hints", 422)],
     "ai_llm": [reads("GET", "/w/{slug}/ai/llm/{id}")],
     "ai_llm_edit": [
         writes("GET", "/w/{slug}/ai/llm/{id}/edit", 200),
@@ -101,13 +140,60 @@ TABLE = {
         writes("GET", "/w/{slug}/ai/llm/{id}/rotate", 200),
         writes("POST", "/w/{slug}/ai/llm/{id}/rotate", 422),
     ],
+    "ai_llm_waiting": [writes("POST", "/w/{slug}/ai/llm/{id}/rotate/waiting", 422)],
+    "ai_llm_former": [writes("POST", "/w/{slug}/ai/llm/{id}/rotate/former", 422)],
     "ai_llm_validate": [writes("POST", "/w/{slug}/ai/llm/{unreadable}/validate", 303)],
+    "ai_llm_message": [
+        writes("GET", "/w/{slug}/ai/llm/{id}/message", 200),
+        writes("POST", "/w/{slug}/ai/llm/{unreadable}/message", 422),
+    ],
+    "ai_llm_disable": [writes("POST", "/w/{slug}/ai/llm/{id}/disable", 303)],
+    "ai_llm_enable": [writes("POST", "/w/{slug}/ai/llm/{id}/enable", 303)],
+    "ai_llm_diagnostics": [
+        reads("GET", "/w/{slug}/ai/llm/{id}/diagnostics"),
+        reads("GET", "/w/{slug}/ai/llm/{id}/diagnostics?format=json"),
+    ],
     "ai_llm_delete": [
         writes("GET", "/w/{slug}/ai/llm/{id}/delete", 200),
         writes("POST", "/w/{slug}/ai/llm/{id}/delete", 422),
     ],
+    "repositories": [reads("GET", "/w/{slug}/repositories")],
+    "repository_inventory": [reads("GET", "/w/{slug}/repositories/inventory")],
+    "ai_api_keys": [reads("GET", "/w/{slug}/repositories/keys")],
+    "repository_new": [
+        writes("GET", "/w/{slug}/repositories/new", 200),
+        writes("POST", "/w/{slug}/repositories/new", 422),
+    ],
+    "repository": [reads("GET", REPOSITORY)],
+    "repository_models": [reads("GET", f"{REPOSITORY}/models")],
+    "repository_edit": [writes("GET", f"{REPOSITORY}/edit", 200), writes("POST", f"{REPOSITORY}/edit", 422)],
+    "repository_disable": [writes("GET", f"{REPOSITORY}/disable", 200), writes("POST", f"{REPOSITORY}/disable", 303)],
+    "repository_enable": [writes("POST", f"{REPOSITORY}/enable", 303)],
+    "repository_delete": [writes("GET", f"{REPOSITORY}/delete", 200), writes("POST", f"{REPOSITORY}/delete", 422)],
+    "repository_attach": [writes("GET", f"{REPOSITORY}/attach", 200), writes("POST", f"{REPOSITORY}/attach", 422)],
+    "repository_order": [writes("POST", f"{REPOSITORY}/order", 422)],
+    "repository_detach": [writes("POST", f"{REPOSITORY}/detach", 422)],
+    "repository_attachment": [
+        writes("GET", f"{REPOSITORY}/ai-llm/{{id}}", 200),
+        writes("POST", f"{REPOSITORY}/ai-llm/{{id}}", 422),
+        writes("GET", f"{REPOSITORY}/ai-llm/{{unreadable}}", 404),
+    ],
+    "ai_api_key_new": [writes("GET", f"{REPOSITORY}/keys/new", 200), writes("POST", f"{REPOSITORY}/keys/new", 422)],
+    "ai_api_key": [reads("GET", KEY)],
+    "ai_api_key_edit": [writes("GET", f"{KEY}/edit", 200), writes("POST", f"{KEY}/edit", 422)],
+    "ai_api_key_rotate": [writes("GET", f"{KEY}/rotate", 200), writes("POST", f"{KEY}/rotate", 422)],
+    "ai_api_key_end_former": [writes("POST", f"{KEY}/end-former", 303)],
+    "ai_api_key_revoke": [writes("GET", f"{KEY}/revoke", 200), writes("POST", f"{KEY}/revoke", 303)],
+    "ai_llm_attach": [
+        writes("GET", "/w/{slug}/ai/llm/{id}/attach", 200),
+        writes("POST", "/w/{slug}/ai/llm/{id}/attach", 422),
+    ],
+    "ai_llm_move": [
+        writes("GET", "/w/{slug}/ai/llm/{id}/move", 200),
+        writes("POST", "/w/{slug}/ai/llm/{id}/move", 422),
+    ],
 }
-ELSEWHERE = ("admin:",)  # the admin site has its own table in test_admin.py
+ELSEWHERE = ("admin:",)  # what Django brings for the admin site has its own table in test_admin.py
 
 
 def route_names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> list[str]:
@@ -123,7 +209,8 @@ def route_names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> l
 
 def test_every_route_is_in_the_table() -> None:
     names = {name for name in route_names(get_resolver().url_patterns) if not name.startswith(ELSEWHERE)}
-    assert names == set(TABLE)
+    own = {f"admin:ai_llm_aillm_{page}" for page in ("validate", "disable", "enable", "diagnostics")}
+    assert names | own == set(TABLE)
 
 
 CASES = [(name, *case) for name, cases in TABLE.items() for case in cases]
@@ -133,7 +220,7 @@ CASES = [(name, *case) for name, cases in TABLE.items() for case in cases]
 def unreadable(people: People) -> AiLlm:
     """A row whose secret cannot be opened: validating it sends nothing, so the table needs no provider."""
     found = build.ai_llm(people.writer, people.workspace, name="unreadable")
-    type(found.credential).objects.filter(pk=found.credential_id).update(key_id="gone")
+    store(found.credential, column(found.credential)[:-8] + "AAAAAAA=")
     return found
 
 
@@ -149,6 +236,9 @@ def test_the_table(
 ) -> None:
     found = build.ai_llm(people.writer, people.workspace)
     members = {"reader": people.reader.pk, "outsider": people.outsider.pk, "only_admin": people.admin.pk}
+    members["event"] = events.of_object(found)[0].pk
+    repository = build.repository(people.writer, people.workspace, found)
+    members |= {"repository": repository.pk, "api_key": build.key(people.writer, repository).key.pk}
     address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk, **members)
     got = {}
     for who in PEOPLE:

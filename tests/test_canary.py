@@ -1,4 +1,16 @@
-"""The canary sweep: plant a secret, do with it all that a person can, then look for it everywhere, in every form."""
+"""The canary sweep: plant a secret, do with it all that a person can, then look for it everywhere, in every form.
+
+What is swept, and where:
+
+- pages of every role with all their attributes and comments, headers, cookies, admin site, audit log, a row that cannot
+  be opened, links to elsewhere, tables, sessions after every step, mails, what any logger says at DEBUG, a dump of the
+  data: `test_the_canary_is_found_nowhere`
+- the real server's command lines, health, static files, log at DEBUG, every byte of its data folder, and a copy of its
+  database: `test_the_real_server_shows_it_nowhere`
+- pages, logs and mails when something breaks inside: test_errors.py
+- what a browser keeps: test_browser.py; the statements of a database: test_sealed.py
+- what a provider sends back: test_outbound_masking.py, and the faults of the walk here
+"""
 
 import base64
 import html
@@ -6,27 +18,34 @@ import io
 import json
 import logging
 import re
+import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.core import mail
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
 
 from ai_llm.models import AiLlm
 from ai_llm.sandbox import Sandbox
 from tests.conftest import People
+from tests.console import EMAIL, PASSWORD, running
+from tests.visitor import Answer, Visitor
 from workspaces.models import User
 
 CANARY = "sk-cnry-X7qLw2ZpV9tRb4NmK8sHd3FgJ6yTc1Qe"
 KEY_CANARY = "key-cnry-B5vWn1YsD8xMh4PzG7kRf2LtC9jUq3Aa"
 START = re.compile(r"-?\d+$")
+AWAY = re.compile(r"<a\b[^>]*href=\"(?:https?:)?//[^>]*>")
 
 
 def forms(secret: str) -> set[bytes]:
@@ -79,15 +98,17 @@ class Walk:
     def __init__(self, client: Client, slug: str) -> None:
         self.client, self.base = client, f"/w/{slug}/ai/llm"
         self.answers: list[bytes] = []
+        self.sessions: set[str] = set()
 
     def post(self, path: str, **data: str) -> HttpResponse:
-        answer = self.client.post(f"{self.base}{path}", data)
-        self.answers.append(answer_of(answer))
-        return answer
+        return self.keep(self.client.post(f"{self.base}{path}", data))
 
     def get(self, path: str) -> HttpResponse:
-        answer = self.client.get(path if path.startswith("/") else f"{self.base}/{path}")
+        return self.keep(self.client.get(path if path.startswith("/") else f"{self.base}/{path}"))
+
+    def keep(self, answer: HttpResponse) -> HttpResponse:
         self.answers.append(answer_of(answer))
+        self.sessions.update(map(sessions, Session.objects.all()))
         return answer
 
     def create(self, name: str, endpoint: str, **more: str) -> HttpResponse:
@@ -123,13 +144,17 @@ def test_the_canary_is_found_nowhere(
     people: People, signed_in: Callable[[User], Client], settings: object, log: io.StringIO, tmp_path: Path
 ) -> None:
     with Sandbox() as sandbox:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{port}" for port in (sandbox.port, 9)]  # type: ignore[attr-defined]
         walk = Walk(signed_in(people.writer), people.workspace.slug)
         do_everything(walk, sandbox)
         sent = [request for request in sandbox.requests if CANARY in (request.header("authorization") or "")]
         assert sent, "the canary never reached the provider: the walk checked nothing"
         assert not any(CANARY in request.path for request in sandbox.requests)
     assert {name for answer in walk.answers for name in leaks(answer)} == set()
+    assert leaks("".join(walk.sessions)) == []
+    token = damage_one()
+    Client().post("/account/password/reset", {"email": people.writer.email})
+    away: list[str] = []
     for person in (
         people.owner,
         people.admin,
@@ -144,6 +169,12 @@ def test_the_canary_is_found_nowhere(
             pages |= dict(crawl(signed_in(person), "/admin/"))
             assert len(pages) > 10
         assert {path: leaks(body) for path, body in pages.items() if leaks(body)} == {}
+        assert [path for path, body in pages.items() if token.encode()[:20] in body or b"gAAAA" in body] == []
+        away += [link for body in pages.values() for link in AWAY.findall(body.decode())]
+    assert away
+    assert [link for link in away if "noreferrer" not in link] == []
+    assert len(mail.outbox) == 1
+    assert leaks("".join(str(message.message()) for message in mail.outbox)) == []
     assert leaks(log.getvalue()) == []
     assert leaks(stored()) == []
     assert leaks("".join(map(sessions, Session.objects.all()))) == []
@@ -155,6 +186,7 @@ def do_everything(walk: Walk, sandbox: Sandbox) -> None:
     for fault in ("openai", "echo", "html", "redirect", "other-json", "empty", "encoded", "status-500"):
         walk.create(f"canary-{fault}", sandbox.url(f"/{fault}/v1"))
         walk.create(f"test-{fault}", sandbox.url(f"/{fault}/v1"), action="test")
+    walk.create("nobody-answers", "http://127.0.0.1:9/v1", action="test")
     walk.create("x" * 300, sandbox.url("/openai/v1"))
     walk.create("refused", sandbox.url("/openai/v1"), secret=f"Bearer {CANARY}")
     walk.create("refused", sandbox.url("/openai/v1"), secret=f"{CANARY} {CANARY}")
@@ -166,11 +198,30 @@ def do_everything(walk: Walk, sandbox: Sandbox) -> None:
         walk.post(f"/{row.pk}/rotate", secret=f'"{CANARY}"')
         walk.post(f"/{row.pk}/edit", name=row.name, endpoint=row.endpoint, version="2", secret=CANARY, key=KEY_CANARY)
         walk.post(f"/{row.pk}/edit", name="", endpoint="https://api.openai.com/v1", version="2", secret=CANARY)
+        walk.post(f"/{row.pk}/edit", name=row.name, endpoint=row.endpoint, version="2", secret=CANARY, action="test")
+        walk.post(f"/{row.pk}/rotate", secret=CANARY, key=KEY_CANARY, action="test")
+        walk.post("/new/hints?type=OPENAI", secret=CANARY, key=KEY_CANARY)
         walk.post(f"/{row.pk}/delete", name="wrong")
     last = AiLlm.objects.order_by("name_key").last()
     assert last is not None
     walk.post(f"/{last.pk}/delete", name=last.name)
     assert AiLlm.objects.filter(deleted_at=None).count() >= 7
+
+
+def damage_one() -> str:
+    """Let one secret be one that no key opens; return what is stored of it then."""
+    credential = AiLlm.objects.exclude(credential=None).order_by("name_key")[0].credential
+    assert credential is not None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM ai_llm_credential WHERE id = %s", [field_value(credential)])
+        token = str(cursor.fetchone()[0])
+        damaged = token[:30] + token[30:].swapcase()
+        cursor.execute("UPDATE ai_llm_credential SET secret = %s WHERE id = %s", [damaged, field_value(credential)])
+    return damaged
+
+
+def field_value(row: Model) -> object:
+    return row._meta.pk.get_db_prep_value(row.pk, connection)
 
 
 def stored() -> bytes:
@@ -208,3 +259,60 @@ def test_the_sweep_would_find_a_leak() -> None:
     for form in (CANARY, quote(CANARY), base64.b64encode(b"ab" + CANARY.encode()).decode(), CANARY.encode().hex()):
         assert leaks(f"<input value='{form}'>")
     assert leaks("nothing to see") == []
+
+
+# --- The real server --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as started:
+        yield started
+
+
+@pytest.mark.server
+def test_the_real_server_shows_it_nowhere(tmp_path: Path, running_sandbox: Sandbox) -> None:
+    allowed = f"127.0.0.1:{running_sandbox.port}"
+    with running(tmp_path, FLASHBACK_OUTBOUND_ALLOW=allowed, FLASHBACK_LOG_LEVEL="DEBUG") as console:
+        console.add_owner()
+        owner = Visitor(int(console.environment["PORT"]))
+        assert owner.sign_in(EMAIL, PASSWORD).status == 303
+        for fault in ("openai", "echo"):
+            create_and_validate(owner, fault, running_sandbox.url(f"/{fault}/v1"))
+        seen = {name: answer.body + repr(answer.headers).encode() for name, answer in public(owner).items()}
+        seen |= {f"command line {path}": path.read_bytes() for path in Path("/proc").glob(f"{console.pid}/cmdline")}
+        seen |= {path.name: path.read_bytes() for path in console.data.rglob("*") if path.is_file()}
+        seen["log"] = console.log.read_bytes()
+        keys = {path.read_text().strip() for path in (console.data / "keys").iterdir()}
+    assert {"openai", "echo"} <= {request.path.split("/")[1] for request in running_sandbox.requests}
+    assert {name: leaks(content) for name, content in seen.items() if leaks(content)} == {}
+    assert len(keys) == 2
+    held = {name for name, content in seen.items() if any(key.encode() in content for key in keys)}
+    assert held == {"field_keys", "secret_key"}
+    copied = copy_of(console.data / "flashback.sqlite3", tmp_path / "copy.sqlite3")
+    assert b"gAAAA" in copied
+    assert leaks(copied) == []
+    assert not any(key.encode() in copied for key in keys)
+
+
+def create_and_validate(owner: Visitor, name: str, endpoint: str) -> None:
+    address = f"/w/main/ai/llm/new?{urlencode({'type': 'OPENAI', 'name': name, 'endpoint': endpoint})}"
+    fields = {"row": owner.get(address).value("row"), "secret": CANARY, "key": KEY_CANARY, "action": "create"}
+    row = owner.post(address, fields).headers["location"]
+    assert owner.post(f"{row}/validate").status == 303
+
+
+def public(owner: Visitor) -> dict[str, Answer]:
+    """What the server says of itself to anybody, and its static files."""
+    stranger = Visitor(owner.port)
+    static = re.findall(r'"(/static/[^"]+)"', stranger.get("/account/login").text)
+    assert len(static) >= 4
+    paths = ["/healthz/live", "/healthz/ready", "/metrics", "/env", "/api/schema", "/openapi.json", *static]
+    return {path: stranger.get(path) for path in paths}
+
+
+def copy_of(database: Path, target: Path) -> bytes:
+    """A copy as the database itself makes one."""
+    with closing(sqlite3.connect(database)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+    return target.read_bytes()

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from axe_core_python.sync_playwright import Axe
 from django import forms
@@ -133,7 +134,7 @@ def test_edges_of_inputs_and_the_focus_ring_have_a_contrast_of_at_least_3(theme:
 
 
 def test_stylesheet_and_script_stay_small() -> None:
-    assert len(CSS.encode()) <= 28_500
+    assert len(brotli.compress(CSS.encode())) <= 7_000  # as it travels; a page may have 60 KB, and aims at 40
     assert len((ROOT / "static/js/app.js").read_text().splitlines()) < 170
     assert len((ROOT / "static/js/theme.js").read_text().splitlines()) < 20
 
@@ -490,7 +491,7 @@ def test_no_page_breaks_its_own_content_security_policy(browser: Browser, guide:
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.goto(guide)
-    tab.locator("#menu").get_by_role("link", name="Overview").click()
+    tab.locator("#menu").get_by_role("link", name="Overview").first.click()
     tab.get_by_text("A page of the console.").wait_for()
     assert [text for text in said if "autocomplete attributes" not in text] == []
 
@@ -499,7 +500,7 @@ def test_no_page_breaks_its_own_content_security_policy(browser: Browser, guide:
 def test_following_a_link_keeps_the_frame_and_moves_focus_to_the_heading(browser: Browser, guide: str) -> None:
     tab = open_page(browser, guide)
     tab.evaluate("window.kept = true")
-    tab.locator("#menu").get_by_role("link", name="Overview").click()
+    tab.locator("#menu").get_by_role("link", name="Overview").first.click()
     tab.get_by_text("A page of the console.").wait_for()
     tab.wait_for_function("document.activeElement.tagName === 'H1'")
     assert tab.evaluate("window.kept") is True
@@ -573,5 +574,5 @@ def test_without_scripts_menus_open_and_nothing_that_needs_scripts_is_shown(brow
     tab = open_page(browser, guide, java_script_enabled=False, viewport={"width": 390, "height": 800})
     assert tab.locator(".js-only").first.is_visible() is False
     tab.locator(".menu-small summary").click()
-    tab.locator("#menu-small").get_by_role("link", name="Overview").click()
+    tab.locator("#menu-small").get_by_role("link", name="Overview").first.click()
     assert tab.url.endswith("/w/research/ai")

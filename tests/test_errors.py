@@ -95,8 +95,8 @@ def test_a_break_while_creating_gives_no_secret_away(
     [
         "ai_llm.probing._judged",
         "ai_llm.probing._result",
-        "ai_llm.validation._columns",
-        "ai_llm.validation.events.record",
+        "ai_llm.history._columns",
+        "ai_llm.history.events.record",
     ],
 )
 @pytest.mark.django_db(transaction=True)

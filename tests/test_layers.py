@@ -6,15 +6,24 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ("flashback", "workspaces", "ai_llm")
+APPS = ("flashback", "workspaces", "ai_llm", "repositories")
 FILES = [path for app in APPS for path in sorted((ROOT / app).rglob("*.py")) if "migrations" not in path.parts]
 COMPOSES = {ROOT / "flashback" / name for name in ("settings.py", "urls.py", "asgi.py", "api.py")}
-MAY_IMPORT = {"flashback": {"flashback"}, "workspaces": {"flashback", "workspaces"}, "ai_llm": set(APPS)}
+MAY_IMPORT = {
+    "flashback": {"flashback"},
+    "workspaces": {"flashback", "workspaces"},
+    "ai_llm": {"flashback", "workspaces", "ai_llm"},
+    "repositories": set(APPS),
+}
 # Lower may not import higher.
 LEVELS = {
-    "models": 0, "providers": 0, "access": 0, "events": 1, "credentials": 1, "configs": 2, "validation": 2,
-    "organizations": 2, "spaces": 2, "members": 2, "listing": 2, "forms": 3, "views": 4, "space_views": 4, "wizard": 4,
-    "bulk": 4, "admin": 4, "commands": 4, "urls": 5,
+    "models": 0, "providers": 0, "access": 0, "events": 1, "credentials": 1, "expiry": 1, "history": 2, "rows": 2,
+    "configs": 2, "validation": 2, "rotation": 2, "lifecycle": 2, "message": 2, "trials": 2, "schedule": 2, "alerts": 2,
+    "reminders": 2, "diagnostics": 2, "audit": 2, "organizations": 2, "spaces": 2, "members": 2, "listing": 2,
+    "repos": 2, "attachments": 2, "keys": 2, "reachable": 2, "attachment_views": 4, "key_views": 4,
+    "forms": 3, "rotation_forms": 3, "message_form": 3, "edit_forms": 3, "views": 4, "space_views": 4,
+    "rotation_views": 4, "edit_views": 4, "lifecycle_views": 4, "selected": 4, "message_views": 4, "audit_views": 4,
+    "wizard": 4, "bulk": 4, "admin": 4, "commands": 4, "urls": 5,
 }  # fmt: skip
 
 

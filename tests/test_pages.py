@@ -103,7 +103,7 @@ def test_a_reader_sees_everything_but_the_buttons(
     for path in ("", "/llm", f"/llm/{row.pk}"):
         page = reader.get(base + path)
         assert "prod" in text(page)
-        for words in ("Add AI LLM", "Replace secret", "Validate selected", "Delete this", "/edit"):
+        for words in ("Add AI LLM", "Rotate secret", "Validate selected", "Delete this", "/edit"):
             assert words not in page.content.decode()
 
 
@@ -124,7 +124,15 @@ def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, b
     lost = build.ai_llm(people.writer, people.workspace, name="lost")
     Credential.objects.filter(pk=lost.credential_id).update(key_id="gone")
     found = listing.counts(people.workspace)
-    assert found == {"accepted": 1, "limited": 0, "rejected": 1, "undecided": 1, "never": 1, "unavailable": 1}
+    assert found == {
+        "accepted": 1,
+        "limited": 0,
+        "rejected": 1,
+        "undecided": 1,
+        "never": 1,
+        "unavailable": 1,
+        "disabled": 0,
+    }
     assert [row.name for row in listing.attention(people.workspace, found)] == ["lost", "bad", "new"]
     assert client.get(base).status_code == 200
 

@@ -73,3 +73,20 @@ def test_no_page_of_our_own_is_ever_a_naked_piece(
     for method in ("GET", "POST"):
         answer = client.generic(method, address, "", FORM)
         assert answer.status_code in {301, 302, 303} or answer.text.lstrip().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("action", ["new", "edit", "rotate", "validate"])
+def test_one_check_too_many_is_told_when_to_come_back(
+    action: str, people: People, signed_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ai_llm.validation.CHECKS_A_MINUTE", 0)
+    row, client = build.ai_llm(people.writer, people.workspace), signed_in(people.writer)
+    query = urlencode({"type": row.type, "name": "new", "endpoint": row.endpoint})
+    address = f"/w/{people.workspace.slug}/ai/llm/{f'new?{query}' if action == 'new' else f'{row.pk}/{action}'}"
+    form = client.get(address).context
+    typed = {"name": row.name, "endpoint": row.endpoint, "version": row.version, "secret": build.SECRET}
+    if action == "new":
+        typed["row"] = form["form"].initial["row"]
+    answer = client.post(address, {**typed, "action": "test"})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 60

@@ -14,13 +14,15 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from encrypted_model_fields import fields as package
 
-from ai_llm import credentials, resealing
+from ai_llm import credentials, key_use, resealing
 from ai_llm.management.commands import secrets as command
 from ai_llm.models import Credential
 from flashback import keyring, sealed
 from flashback.keyring import new_field_key
+from tests import build
 from tests.test_sealed import column, create, store
-from workspaces.models import Event
+from workspaces import verification
+from workspaces.models import AuditHead, Event
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
@@ -109,6 +111,43 @@ def test_check_prints_ids_only(people):
     assert "gAAAA" not in out + refusal
 
 
+@pytest.mark.django_db
+def test_everything_that_is_sealed_is_looked_after():
+    """A second model with sealed values would have to be checked and rotated too."""
+    assert list(sealed.sealing_models()) == [Credential]
+
+
+def test_check_names_the_key_that_is_not_at_hand(people, ring):
+    lost = sealed.key_id()
+    build.ai_llm(people.writer, people.workspace)
+    ring(new_field_key())
+    assert f"The key {lost} is not at hand: 1 credentials and 1 chains of the audit log need it." in run("check")[1]
+
+
+def test_check_records_what_it_found(people, rotated_ring):
+    broken = create(people)
+    store(broken, "plain")
+    create(people)
+    rotated_ring()
+    run("check")
+    event = Event.objects.get(action="secrets.checked")
+    assert event.details == {
+        "counts": {
+            "ok": 0, "needs rotation": 1, "undecryptable": 0, "context mismatch": 0, "plain text": 1
+        },
+        "failed": {str(broken.pk): "plain text"},
+    }  # fmt: skip
+
+
+def test_check_with_lost_keys_leaves_the_audit_log_as_it_is(people, ring):
+    build.ai_llm(people.writer, people.workspace)
+    run("check")
+    before = list(Event.objects.values_list("digest", flat=True))
+    ring(new_field_key())
+    run("check")
+    assert list(Event.objects.values_list("digest", flat=True)) == before
+
+
 # --- rotate -----------------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +195,26 @@ def test_rotation_records_one_event_with_counts(people, rotated_ring):
     assert event.details == {"changed": 2, "overtaken": 0, "failed": 0, "from": {old: 2}}
 
 
+def test_rotation_seals_the_audit_log_anew_so_that_the_old_key_can_go(people, ring, rotated_ring):
+    build.ai_llm(people.writer, people.workspace)
+    old, new = sealed.key_id(), rotated_ring()
+    assert {use.id: (use.secrets, use.chains) for use in key_use.of_each()} == {sealed.key_id(): (0, 0), old: (1, 1)}
+    run("rotate")
+    by_id = {use.id: (use.secrets, use.chains) for use in key_use.of_each()}
+    assert by_id == {sealed.key_id(): (1, 2), old: (0, 0)}
+    ring(new)
+    chains = list(AuditHead.objects.values_list("pk", flat=True))
+    assert [verification.verify(chain) for chain in chains] == [None] * len(chains)
+
+
+def test_a_dry_run_leaves_the_seals_of_the_audit_log(people, rotated_ring):
+    build.ai_llm(people.writer, people.workspace)
+    rotated_ring()
+    before = list(AuditHead.objects.values_list("seal", flat=True))
+    run("rotate", "--dry-run")
+    assert list(AuditHead.objects.values_list("seal", flat=True)) == before
+
+
 def test_rotation_keeps_the_time_of_sealing(people, rotated_ring):
     row = create(people)
     before = package.CRYPTER.extract_timestamp(column(row).encode())
@@ -178,15 +237,15 @@ def test_rows_that_do_not_open_stay_as_they_are(people, rotated_ring):
 def test_a_newer_secret_wins(people, rotated_ring, monkeypatch):
     row, other = create(people), create(people)
     rotated_ring()
-    state = resealing.state
+    opened = resealing._opened
 
     def replaced_meanwhile(seen):
-        found = state(seen)
+        found = opened(seen)
         if seen.pk == row.pk:
             credentials.overwrite(Credential.objects.get(pk=row.pk), secret="sk-newer-0123456789", set_by=None)
         return found
 
-    monkeypatch.setattr(resealing, "state", replaced_meanwhile)
+    monkeypatch.setattr(resealing, "_opened", replaced_meanwhile)
     assert run("rotate")[1] == "1 moved to the first key, 0 were there, 1 changed meanwhile, 0 do not open.\n"
     assert credentials.open_secret(Credential.objects.get(pk=row.pk)).secret == "sk-newer-0123456789"
     assert credentials.open_secret(Credential.objects.get(pk=other.pk)).secret == SECRET
@@ -197,7 +256,7 @@ def test_a_key_removed_meanwhile_stays_removed(people, rotated_ring):
     rotated_ring()
     seen = Credential.objects.get(pk=row.pk)
     credentials.overwrite(row, secret=SECRET, remove_key=True, set_by=None)
-    assert resealing._swap(seen) is False
+    assert resealing._swap(seen, resealing._opened(seen)) is False
     assert Credential.objects.get(pk=row.pk).key is None
 
 
@@ -265,7 +324,7 @@ import django
 django.setup()
 from django.core.management import call_command
 from django.db import connections, transaction
-from ai_llm import credentials, resealing
+from ai_llm import credentials, key_use, resealing
 from ai_llm.models import Credential
 from flashback import keyring, sealed
 from workspaces.models import Organization, Workspace
@@ -359,11 +418,12 @@ def test_no_write_is_lost_beside_a_rotation_on_sqlite(tmp_path):
     assert in_a_process_of_its_own(WRITTEN_BESIDE, tmp_path) == "True 0 True True {'ok': 450}\n"
 
 
-# --- newkey and the bar -----------------------------------------------------------------------------------------------
+# --- new-key and the bar ----------------------------------------------------------------------------------------------
 
 
-def test_newkey_prints_one_key_and_nothing_else():
-    code, out, _ = run("newkey")
+@pytest.mark.parametrize("name", ["new-key", "newkey"])
+def test_new_key_prints_one_key_and_nothing_else(name):
+    code, out, _ = run(name)
     assert code == 0
     assert len(out.splitlines()) == 1
     keyring.judge_field_keys(out.strip())

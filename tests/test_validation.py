@@ -5,13 +5,11 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
-from django.utils import timezone
 
 from ai_llm import configs, credentials, outcomes, probing, validation
 from ai_llm.echoes import Echoes
@@ -182,7 +180,7 @@ class TestTheCheck:
         [
             ("AWS", "/bedrock", SECRETS.aws_secret_access_key, SECRETS.aws_access_key_id, "region_unknown"),
             ("AWS", "/bedrock/us-east-1", "x" * 40, "ASIAABCDEFGH23456789", "temporary_key"),
-            ("GOOGLE", "/gemini/v1beta", '{"type":"service_account"}', "", "check_not_available"),
+            ("GOOGLE", "/gemini/v1beta", '{"type":"service_account"}', "", "service_account_elsewhere"),
             ("OPENAI", "/openai/v1", "", "", "secret_missing"),
             ("OTHER", "/openai/v1", SECRETS.openai, "v1", "secret_in_endpoint"),
             ("AWS", "/bedrock/us-east-1", "foundation-models", "", "secret_in_endpoint"),
@@ -324,10 +322,11 @@ class TestValidate:
         assert (row.verdict, row.last_check, row.version) == ("accepted", found, 1)
         assert (found.by, found.cause, found.status) == (people.writer, "accepted", 200)
         stored = Check.objects.get()
-        assert stored.models_found
+        assert (stored.models_found, stored.model_count) == (validation.models_of(row), len(validation.models_of(row)))
         assert outcomes.present(stored) == outcomes.present(found)
         event = Event.objects.get(action="ai_llm.validated")
-        assert (event.actor_id, event.details) == (people.writer.pk, {"verdict": "accepted", "cause": "accepted"})
+        assert event.actor_id == people.writer.pk
+        assert event.details == {"verdict": "accepted", "cause": "accepted", "before": ""}
 
     def test_a_wrong_secret_is_kept_as_rejected(self, people: People, row: AiLlm) -> None:
         configs.replace_secret(people.writer, row, secret="wrong-secret-of-some-length")
@@ -380,19 +379,6 @@ class TestValidate:
         validation.validate(people.writer, row)
         assert good
         assert validation.models_of(row) == good
-
-    def test_the_newest_list_of_the_present_endpoint_counts(self, people: People, row: AiLlm) -> None:
-        now = timezone.now()
-        for age, endpoint, names in (
-            (1, "https://old.example", ["o"]),
-            (2, row.endpoint, ["b"]),
-            (3, row.endpoint, ["a"]),
-        ):
-            Check.objects.create(
-                ai_llm=row, verdict="accepted", cause="accepted", facts={"endpoint": endpoint}, models_found=names,
-                at=now - timedelta(hours=age),
-            )  # fmt: skip
-        assert validation.models_of(row) == ["b"]
 
     def test_the_31st_check_of_a_person_within_a_minute_waits(
         self, people: People, row: AiLlm, monkeypatch: pytest.MonkeyPatch

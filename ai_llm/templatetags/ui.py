@@ -49,6 +49,7 @@ STATES = {
     "never": State("Not validated yet", "quiet", "circle-dashed"),
     "checking": State("Checking", "busy", "loader-circle"),
     "unavailable": State("Needs its secret again", "bad", "key-round"),
+    "disabled": State("Disabled", "quiet", "circle-pause"),
 }
 STAGES = {
     "passed": State("passed", "good", "check"),
@@ -239,10 +240,16 @@ def control(bound: BoundField, attributes: dict[str, Any] | None = None, describ
 def secret_control(
     bound: BoundField, attributes: dict[str, Any] | None = None, stored: str = "", paste_hint: str = ""
 ) -> SafeString:
-    """Return the control of a secret: empty, not remembered by the browser, not spell-checked."""
+    """Return the control of a secret: empty, not remembered by the browser, not spell-checked.
+
+    When a form comes back because of something else, htmx keeps the input that is on the page, and what was typed there
+    stays in it; the server never sends it back.
+    """
     notes = [f"{bound.auto_id}_stored"] if stored else []
     notes += [f"{bound.auto_id}_paste"] if paste_hint else []
     manners = {"autocomplete": "new-password", "spellcheck": "false", "autocapitalize": "off"}
+    if bound.form.is_bound and not bound.errors:
+        manners["hx-preserve"] = "true"
     return control(bound, {**manners, **(attributes or {})}, " ".join(notes))
 
 
@@ -263,8 +270,8 @@ def naming(error: str, label: str) -> str:
 @register.filter
 @lru_cache(maxsize=1024)
 def breakable(host: str) -> SafeString:
-    """Return a host that breaks after its dots and colons, not in the middle of a word, when the line is short."""
-    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=[.:/])", host)))
+    """Return a host or e-mail address that breaks after its dots and such, not in a word, when the line is short."""
+    return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in re.split(r"(?<=[.:/@])", host)))
 
 
 @register.filter

@@ -1,16 +1,14 @@
 """`manage.py secrets`: check what is sealed, move it to a new key, make a key."""
 
-import sys
-from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ai_llm import resealing
+from ai_llm import key_use, resealing
 from ai_llm.resealing import State
 from flashback import keyring
-
-BAR = 40
+from flashback.progress import Bar
 
 
 class Command(BaseCommand):
@@ -25,7 +23,7 @@ class Command(BaseCommand):
         actions.add_parser("check", help="open every stored secret; exit code 1 when one does not open")
         rotate = actions.add_parser("rotate", help="move every stored secret to the first key; safe while servers run")
         rotate.add_argument("--dry-run", action="store_true", help="count what would change, and change nothing")
-        actions.add_parser("newkey", help="print one new key for FLASHBACK_FIELD_KEYS")
+        actions.add_parser("new-key", aliases=["newkey"], help="print one new key for FLASHBACK_FIELD_KEYS")
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Run one action. Raises CommandError (exit code 1) when a secret does not open."""
@@ -39,23 +37,19 @@ class Command(BaseCommand):
 
     def check_all(self) -> None:
         """Print a table of states per key id, then the ids of the rows that do not open."""
-        counts: dict[str, dict[State, int]] = defaultdict(lambda: dict.fromkeys(State, 0))
-        failed = []
         bar = Bar(resealing.filled().count())
-        for done, (row, state) in enumerate(resealing.states(), start=1):
-            counts[row.key_id or "(none)"][state] += 1
-            if state.failed:
-                failed.append(f"{row.pk}  {state}")
-            bar.show(done)
+        report = resealing.check(bar.show)
         bar.end()
         self.stdout.write("  ".join(["key id  ", *(f"{state:>16}" for state in State)]))
-        for key_id, row_counts in sorted(counts.items()):
-            self.stdout.write("  ".join([f"{key_id:<8}", *(f"{row_counts[state]:>16}" for state in State)]))
-        for line in failed:
+        for key_id, counts in sorted(report.counts.items()):
+            self.stdout.write("  ".join([f"{key_id:<8}", *(f"{counts[state]:>16}" for state in State)]))
+        for row, state in report.failed.items():
+            self.stdout.write(f"{row}  {state}")
+        for line in missing():
             self.stdout.write(line)
-        if failed:
+        if report.failed:
             raise CommandError(
-                f"{len(failed)} credentials do not open. Put their key back, or enter their secrets again."
+                f"{len(report.failed)} credentials do not open. Put their key back, or enter their secrets again."
             )
 
     def rotate(self, *, dry_run: bool) -> None:
@@ -68,29 +62,20 @@ class Command(BaseCommand):
             f"{outcome.changed} {verb} to the first key, {outcome.current} were there, "
             f"{outcome.overtaken} changed meanwhile, {outcome.failed} do not open."
         )
+        if outcome.chains_left:
+            self.stderr.write(
+                f"{outcome.chains_left} chains of the audit log carry no seal of a key at hand and were left as they "
+                "are; see manage.py audit verify."
+            )
         if outcome.failed:
             raise CommandError(
                 "Some credentials do not open; manage.py secrets check names them. They were left as they are."
             )
 
 
-class Bar:
-    """A progress bar on standard error; silent when that is not a terminal."""
-
-    def __init__(self, total: int) -> None:
-        self.total = max(total, 1)
-        self.shown = -1
-        self.visible = sys.stderr.isatty()
-
-    def show(self, done: int) -> None:
-        """Draw the bar when it looks different from before."""
-        cells = min(done, self.total) * BAR // self.total
-        if self.visible and cells != self.shown:
-            self.shown = cells
-            sys.stderr.write(f"\r[{'#' * cells}{' ' * (BAR - cells)}] {done}/{self.total}")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self.visible:
-            sys.stderr.write("\n")
+def missing() -> Iterator[str]:
+    """Yield one line for each key that something needs and that is not at hand."""
+    for key in key_use.of_each():
+        if not key.held:
+            needs = f"{key.secrets} credentials and {key.chains} chains of the audit log need it"
+            yield f"The key {key.id} is not at hand: {needs}."

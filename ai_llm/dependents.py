@@ -1,0 +1,46 @@
+"""What depends on an AI LLM: who calls through it, and how it fared lately. Read before it is disabled or deleted."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils import timezone
+
+from ai_llm.models import AiLlm, Check
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """What would lose its connection: `attachments` (each with its repository and the number of its `live` keys).
+
+    `last` is the newest check, None without one; `checks` counts those of the last 7 days.
+    """
+
+    attachments: list[Any]
+    last: Check | None
+    checks: int
+
+    @property
+    def keys(self) -> int:
+        """How many AI API keys work now and lead to one of these repositories."""
+        return sum(attachment.live for attachment in self.attachments)
+
+
+def of(ai_llm: AiLlm) -> Dependents:
+    """Return what depends on `ai_llm`; three queries."""
+    checks = Check.objects.filter(ai_llm=ai_llm).defer("excerpt")
+    return Dependents(
+        attachments=list(ai_llm.attachments.in_use().annotate(live=_live_keys())),
+        last=checks.order_by("-at", "-pk").first(),
+        checks=checks.filter(at__gt=timezone.now() - WEEK).count(),
+    )
+
+
+def _live_keys() -> Count:
+    """Count the keys that applications can use. They are reached by their names: what they are is decided elsewhere."""
+    keys, now = "repository__ai_api_keys", timezone.now()
+    lasting = Q(**{f"{keys}__expires_at": None}) | Q(**{f"{keys}__expires_at__gt": now})
+    return Count(keys, filter=lasting & Q(**{f"{keys}__revoked_at": None, "repository__disabled_at": None}))

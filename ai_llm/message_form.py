@@ -1,0 +1,124 @@
+"""The form of one tiny message: which model takes it, what it costs, and a token that lets one click send once."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.core import signing
+from django.core.cache import cache
+
+from ai_llm import message
+from ai_llm.models import AiLlm
+from ai_llm.providers import PROVIDERS, addresses, sizes, talk
+from flashback.errors import Invalid
+from workspaces.models import User
+
+SALT = "ai_llm.one-tiny-message"
+VALID_SECONDS = 3600
+# While a message is under way, other pages say so; a little longer than it can take.
+UNDER_WAY_SECONDS = 15
+STALE = "This form is too old, or this AI LLM was changed since. Look at it again, then send the message."
+CHOOSE = "Choose a model of the list, or enter one by hand."
+
+
+class MessageForm(forms.Form):
+    """A model of the account's own list, or one entered by hand, and the token of this form."""
+
+    model = forms.ChoiceField(label="Model", error_messages={"invalid_choice": CHOOSE, "required": CHOOSE})
+    other = forms.CharField(
+        label="Model",
+        required=False,
+        max_length=message.LONGEST_MODEL,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        error_messages={"max_length": message.NOT_A_MODEL, "required": message.NO_MODEL},
+    )
+    once = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, data: Any = None, *, actor: User, ai_llm: AiLlm, names: Sequence[str]) -> None:
+        self.signed_for = [str(actor.pk), str(ai_llm.pk), ai_llm.version]
+        fresh = signing.dumps([str(uuid4()), *self.signed_for], salt=SALT)
+        super().__init__(data, auto_id="message_%s", initial={"once": fresh})
+        deployment = talk.names_deployments(ai_llm.type, ai_llm.endpoint)
+        self.choice = None if deployment else sizes.choose(names)
+        ranked = [] if self.choice is None else sizes.ranked(names)
+        self.fields["other"].label = _label(deployment, bool(ranked))
+        self.fields["other"].required = not ranked
+        if not ranked:
+            del self.fields["model"]
+            return
+        self.fields["model"].choices = [(name, name) for name in ranked]  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["model"].required = not self.data.get("other", "").strip()
+
+    def clean_other(self) -> str:
+        """Accept what can be the name of a model, or nothing."""
+        try:
+            return message.clean_model(self.cleaned_data["other"])
+        except Invalid as invalid:
+            raise forms.ValidationError(invalid.message) from None
+
+    def clean(self) -> dict[str, Any]:
+        """Demand a model, and a token that was made for this person and this state of the AI LLM within an hour."""
+        cleaned = super().clean() or {}
+        chosen = cleaned.get("other") or cleaned.get("model")
+        try:
+            self.number, *signed_for = signing.loads(cleaned.get("once", ""), salt=SALT, max_age=VALID_SECONDS)
+        except (signing.BadSignature, ValueError):
+            signed_for = []
+        if signed_for != self.signed_for and not self.errors:
+            self.add_error(None, STALE)
+        return {**cleaned, "chosen": chosen}
+
+    def first_time(self) -> bool:
+        """Take the token of a valid form; False when a message was sent with it before."""
+        return bool(cache.add(f"message:{self.number}", "sent", timeout=VALID_SECONDS + 60))
+
+    def not_sent(self) -> None:
+        """Give the token back: nothing was sent, so the same form may be sent again."""
+        cache.delete(f"message:{self.number}")
+
+
+def offer(actor: User, ai_llm: AiLlm, names: Sequence[str], *, form: MessageForm | None = None) -> dict[str, Any]:
+    """Return what the piece with the button needs: {"offer": {form, fresh, provider, own, room, under_way}}.
+
+    `fresh` is the token of a form that was not sent yet, and `own` says that a server of one's own takes the message.
+    """
+    blank = MessageForm(actor=actor, ai_llm=ai_llm, names=names)
+    recipe = PROVIDERS[ai_llm.type].recipe(ai_llm.endpoint)
+    host = addresses.host_of(ai_llm.endpoint)
+    return {
+        "offer": {
+            "form": form or blank,
+            "fresh": blank.initial["once"],
+            "choice": blank.choice,
+            "provider": recipe.name if recipe and not recipe.keyless else host,
+            "own": ai_llm.keyless or not addresses.is_public(host),
+            "room": talk.ROOM_TO_THINK,
+            "under_way": is_under_way(ai_llm),
+        }
+    }
+
+
+def begin(ai_llm: AiLlm) -> None:
+    """Have every page say that a message is under way."""
+    cache.set(_name(ai_llm), "under way", timeout=UNDER_WAY_SECONDS)
+
+
+def end(ai_llm: AiLlm) -> None:
+    """Have no page say so any more."""
+    cache.delete(_name(ai_llm))
+
+
+def is_under_way(ai_llm: AiLlm) -> bool:
+    """Return whether a message to this AI LLM was begun and is not answered yet."""
+    return cache.get(_name(ai_llm)) is not None
+
+
+def _name(ai_llm: AiLlm) -> str:
+    return f"message-under-way:{ai_llm.pk}"
+
+
+def _label(deployment: bool, listed: bool) -> str:
+    if deployment:
+        return "Deployment"
+    return "Another model, by hand" if listed else "Model, by hand"

@@ -1,0 +1,77 @@
+"""Edit with two editors, disable, many at once, diagnostics: in a real Chromium, with scripts and without."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ai_llm.sandbox import Sandbox
+from tests import browsing
+from tests.browsing import SCRIPTS, SECRET, accessible, add, fresh_name
+
+pytestmark = pytest.mark.browser
+sandbox, console, browser, signed_in = browsing.sandbox, browsing.console, browsing.browser, browsing.signed_in
+page, scripts = browsing.page, browsing.scripts
+
+
+def more(page: Page) -> None:
+    page.get_by_text("More", exact=True).first.click()
+
+
+@SCRIPTS
+def test_two_editors_then_disabled_then_deleted_with_another(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    look = accessible if scripts else lambda *_: None  # axe is a script
+    name = fresh_name()
+    for number in (1, 2):
+        add(page, f"{name}-{number}", sandbox.url("/openai/v1"), SECRET)
+    address = page.url
+    other = page.context.new_page()
+    for tab in (page, other):
+        tab.goto(f"{address}/edit")
+    other.get_by_label("Notes").fill("theirs\nin two lines")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.get_by_text("in two lines")).to_be_visible()
+    page.get_by_label("Notes").fill("mine")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Stored now:")).to_contain_text("Stored now:")
+    expect(page.get_by_label("Notes")).to_have_value("mine")
+    look(page, "overtaken")
+    page.get_by_role("button", name="Save mine over it").click()
+    expect(page.get_by_role("heading", name=f"{name}-2", level=1)).to_be_visible()
+    expect(page.get_by_text("mine", exact=True)).to_be_visible()
+
+    more(page)
+    page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("Calls pass it by")).to_be_visible()
+    look(page, "disabled")
+    page.get_by_role("button", name="Enable it again").click()
+    expect(page.get_by_text("Calls pass it by")).to_have_count(0)
+
+    page.goto(f"{address.rsplit('/', 1)[0]}?q={name}")
+    for number in (1, 2):
+        page.get_by_label(f"Select {name}-{number}").check()
+    more(page)
+    look(page, "list with its menu")
+    page.get_by_role("button", name="Delete selected").click()
+    expect(page.get_by_role("heading", name="Delete 2 AI LLMs?")).to_be_visible()
+    look(page, "delete selected")
+    page.get_by_role("button", name=re.compile("^Delete 2")).click()
+    expect(page.get_by_role("heading", name="One thing needs your attention")).to_be_visible()
+    page.get_by_label("Type delete 2 to confirm").fill("delete 2")
+    page.get_by_role("button", name=re.compile("^Delete 2")).click()
+    expect(page.get_by_text("2 AI LLMs deleted.")).to_be_visible()
+
+
+def test_diagnostics_are_copied_with_one_click(page: Page, sandbox: Sandbox) -> None:
+    name = fresh_name()
+    add(page, name, sandbox.url("/openai/v1"), SECRET)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    more(page)
+    page.get_by_role("link", name="Copy diagnostics for a ticket").click()
+    expect(page.get_by_role("heading", name=f"Diagnostics of {name}")).to_be_visible()
+    accessible(page, "diagnostics")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as JSON").click()
+    assert download.value.suggested_filename.startswith("diagnostics-")
