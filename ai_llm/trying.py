@@ -67,14 +67,15 @@ def hints(workspace: Workspace, type: str, endpoint: str, typed: Mapping[str, st
 
 
 def live(workspace: Workspace, type: str, endpoint: str) -> dict[str, str]:
-    """Return the attributes of a secret's input that has it looked at once it was pasted or left.
+    """Return the attributes of a secret's input that has it looked at once it was pasted, or typing has paused.
 
+    Not when it is left: that happens as a button is pressed, and a hint that appears then would move it away.
     The secret travels in the body of that request only, and none of the answer repeats it.
     """
     about = urlencode({"type": type, "endpoint": endpoint})
     return {
         "hx_post": f"{reverse('ai_llm_hints', args=[workspace.slug])}?{about}",
-        "hx_trigger": "change, paste delay:100ms",
+        "hx_trigger": "paste delay:100ms, input changed delay:600ms",
         "hx_target": "#hints",
         "hx_swap": "innerHTML",
         "hx_sync": "this:replace",

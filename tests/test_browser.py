@@ -282,6 +282,7 @@ def test_the_keyboard_alone_walks_the_guide(page: Page, sandbox: Sandbox) -> Non
     tab_to("^OpenAI")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Configuration Name")).to_be_visible()
+    expect(page.get_by_role("heading", name="Add AI LLM")).to_be_focused()
     tab_to("Configuration Name")
     page.keyboard.type(name)
     tab_to("API Endpoint")

@@ -236,4 +236,4 @@ class TestKeyShapes:
             field = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
             assert field
             assert f'hx-post="{new}/hints?' in field.group()
-            assert 'hx-trigger="change, paste delay:100ms"' in field.group()
+            assert 'hx-trigger="paste delay:100ms, input changed delay:600ms"' in field.group()
