@@ -203,14 +203,17 @@ def shown(found):
 def main():
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         print("SQLite")
-        over = shown(figures(Path(folder) / "pages", sandbox))
-        over += shown(bench_checks.figures(Path(folder) / "checks", sandbox))
+        pages, checks, elsewhere = (Path(folder) / name for name in ("pages", "checks", "elsewhere"))
+        for place in (pages, checks, elsewhere):
+            place.mkdir()
+        over = shown(figures(pages, sandbox))
+        over += shown(bench_checks.figures(checks, sandbox))
         if cluster.MISSING:
             print(f"PostgreSQL is left out: {cluster.MISSING}")
         else:
             print("PostgreSQL")
             with cluster.postgresql() as own:
-                over += shown(figures(Path(folder) / "pages on PostgreSQL", sandbox, DATABASE_URL=own.url))
+                over += shown(figures(elsewhere, sandbox, DATABASE_URL=own.url))
     print("Changing the key")
     over += ["changing the key"] if bench_keys.main() else []
     print(f"  over budget: {', '.join(over)}" if over else "  everything is within its budget")
