@@ -123,7 +123,9 @@ def _settle(row: AiLlm, check: Check) -> None:
 def _keep_list(row: AiLlm, result: Result, check: Check) -> None:
     if result.models_found:
         values = {"endpoint": row.endpoint, "names": result.models_found, "at": check.at}
-        ModelList.objects.update_or_create(ai_llm=row, defaults=values)
+        # The row is locked, so nobody makes the list in between.
+        if not ModelList.objects.filter(ai_llm=row).update(**values):
+            ModelList.objects.create(ai_llm=row, **values)
 
 
 def _record(actor: User | None, row: AiLlm, check: Check, before: str, tested: AiLlm) -> None:
