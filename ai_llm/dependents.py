@@ -1,8 +1,10 @@
 """What depends on an AI LLM: who calls through it, and how it fared lately. Read before it is disabled or deleted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -37,6 +39,12 @@ def of(ai_llm: AiLlm) -> Dependents:
         last=checks.order_by("-at", "-pk").first(),
         checks=checks.filter(at__gt=timezone.now() - WEEK).count(),
     )
+
+
+def repositories(ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return in how many repositories each of these AI LLMs is; one query."""
+    number = Count("attachments", filter=Q(attachments__repository__deleted_at=None))
+    return dict(AiLlm.objects.filter(pk__in=list(ids)).order_by().values_list("pk").annotate(number=number))
 
 
 def _live_keys() -> Count:

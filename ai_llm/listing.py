@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -11,7 +12,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from ai_llm import expiry
+from ai_llm import dependents, expiry
 from ai_llm.causes import CAUSES, ActionKind
 from ai_llm.models import DISABLED, NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
 from flashback import names, sealed
@@ -104,11 +105,14 @@ def _in_need(workspace: Workspace, state: str, *, any_lost: bool) -> "QuerySet[A
     return rows.order_by("name_key").values_list("pk", flat=True)
 
 
-def _rows(ids: Sequence[UUID]) -> list["Row"]:
-    """Return what lists show of these rows, in this order; rows that are gone are left out."""
+def _rows(ids: Sequence[UUID], used: Mapping[UUID, int] = MappingProxyType({})) -> list["Row"]:
+    """Return what lists show of these rows, in this order; rows that are gone are left out.
+
+    `used` is in how many repositories each of them is, where that is shown.
+    """
     values = AiLlm.objects.filter(pk__in=ids).values_list(*Row.COLUMNS)
     shown = {row.id: row for row in (Row(*found) for found in values)}
-    return [shown[key] for key in ids if key in shown]
+    return [replace(shown[key], repositories=used.get(key, 0)) for key in ids if key in shown]
 
 
 def starts_checking(row: AiLlm) -> bool:
@@ -144,6 +148,7 @@ class Row:
     created_at: datetime
     creator_name: str | None
     creator_email: str | None
+    repositories: int = 0
 
     COLUMNS: ClassVar = (
         *("id", "name", "type", "endpoint", "keyless", "disabled_at", "due_at", "fallback_until", "candidate_until"),
@@ -254,7 +259,8 @@ class Query:
             rows = rows.filter(type=self.type)
         # Two steps: which ids are on the page, from an index; then those rows with what hangs on them.
         page = Paginator(rows.order_by(ORDERS[self.order]).values_list("pk", flat=True), PAGE_SIZE).get_page(self.page)
-        found = _rows(list(page.object_list))
+        ids = list(page.object_list)
+        found = _rows(ids, dependents.repositories(ids))
         return Page(found, page.number, cast("Paginator[Row]", page.paginator))
 
     def _in_state(self, workspace: Workspace) -> "QuerySet[AiLlm]":

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from ai_llm import bulk, configs, forms, lifecycle
+from ai_llm import bulk, configs, dependents, forms, lifecycle
 from ai_llm.models import AiLlm
 from flashback.errors import NotFound, Problem
 from flashback.web import see_other
@@ -99,7 +98,5 @@ def _refusal(actor: User, act: Act, row: AiLlm) -> str:
 
 def _shown(rows: list[AiLlm]) -> list[tuple[AiLlm, int]]:
     """Return each row with the number of repositories it is attached to."""
-    number = Count("attachments", filter=Q(attachments__repository__deleted_at=None))
-    found = AiLlm.objects.filter(pk__in=[row.pk for row in rows]).annotate(used=number)
-    used = dict(found.values_list("pk", "used"))
+    used = dependents.repositories(row.pk for row in rows)
     return [(row, used.get(row.pk, 0)) for row in rows]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from ai_llm import listing, validation
 from ai_llm.models import AiLlm, Check, Credential
 from ai_llm.sandbox import Sandbox
+from repositories import repos
 from tests import build
 from tests.conftest import People
 from workspaces.models import User
@@ -68,6 +69,16 @@ def test_the_cost_does_not_grow_with_the_rows(path: str, client: Client, base: s
     for _ in range(5):
         checked(build.ai_llm(people.admin, people.workspace), "rejected", "secret_rejected")
     assert queries(client, base + path) == one <= 16
+
+
+def test_the_list_says_in_how_many_repositories_each_one_is(client: Client, base: str, people: People) -> None:
+    used, unused = (build.ai_llm(people.writer, people.workspace, name=name) for name in ("used", "unused"))
+    gone = build.repository(people.writer, people.workspace, used, unused)
+    for _ in range(2):
+        build.repository(people.writer, people.workspace, used)
+    repos.delete(people.writer, gone)
+    cells = re.findall(r'data-label="Repositories">([^<]+)<', client.get(f"{base}/llm").content.decode())
+    assert dict(zip(names(client.get(f"{base}/llm")), cells, strict=True)) == {"unused": "none", "used": "2"}
 
 
 def test_the_page_of_one_configuration_costs_the_same_with_history(client: Client, base: str, people: People) -> None:
