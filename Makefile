@@ -1,6 +1,6 @@
 # Everything runs from here; a fresh machine needs nothing but Python 3.11 with venv, and make.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak sandbox requirements
+.PHONY: help run test lint bench soak sandbox demo requirements
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,9 @@ soak: .venv/dev.stamp  ## Kill a writing process again and again; nothing acknow
 
 sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099
 	@exec $(BIN)/python manage.py sandbox_provider
+
+demo: .venv/run.stamp  ## Fill a sample organization to look around in, offline
+	@$(BIN)/python manage.py demo
 
 requirements: .venv/dev.stamp  ## Compile the pinned requirements again from pyproject.toml
 	$(COMPILE) --output-file requirements.txt pyproject.toml
