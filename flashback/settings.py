@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "flashback.web.SecurityHeadersMiddleware",
+    "flashback.envelope.ApiMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -225,7 +226,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 # W003: Django's middleware is there as the base of flashback.web.CsrfMiddleware, which the check cannot see.
 SILENCED_SYSTEM_CHECKS = ["security.W003", "security.W021"]
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz/"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz/", r"^api(?:/|$)"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -2,10 +2,11 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from ai_llm import operators
+from flashback import api, envelope
 from flashback.styleguide import styleguide
 from workspaces import address, views
 
@@ -23,6 +24,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("workspaces.space_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
     path("w/<slug:slug>/", include("repositories.urls")),
+    path("api/", api.urls),
+    re_path(r"^api/(?P<path>.*)$", envelope.nothing, name="api_nothing"),
     *developers,
     path("admin", RedirectView.as_view(url="/admin/"), name="admin"),
     path("admin/keys/", operators.keys_page, name="operator_keys"),

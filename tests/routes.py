@@ -46,8 +46,8 @@ class Route:
 
 
 def every_route() -> list[Route]:
-    """All routes, those of the admin site too."""
-    return list(_walk(get_resolver(), "", ""))
+    """All routes of pages, those of the admin site too. Those of the API are told by its own description of itself."""
+    return [route for route in _walk(get_resolver(), "", "") if not route.pattern.startswith("api/")]
 
 
 def own_routes() -> list[Route]:

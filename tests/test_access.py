@@ -193,7 +193,8 @@ TABLE = {
         writes("POST", "/w/{slug}/ai/llm/{id}/move", 422),
     ],
 }
-ELSEWHERE = ("admin:",)  # what Django brings for the admin site has its own table in test_admin.py
+# What Django brings for the admin site has its own table in test_admin.py, and the API in test_api_access.py.
+ELSEWHERE = ("admin:", "api:", "api_nothing")
 
 
 def route_names(patterns: list[URLPattern | URLResolver], prefix: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,11 @@ from django.db import models
 from flashback.errors import Denied
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from workspaces.models import User, Workspace
+
+TOKENS_MAY_NOT = "An API token cannot do this: it reaches no people, members, tokens, audit and settings. Sign in."
 
 
 class OrganizationRole(models.IntegerChoices):
@@ -36,14 +41,29 @@ class Access(IntEnum):
         return [(access.name, access.name) for access in cls]
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What an API token leaves of its person's rights: at most `most`, and in `workspace` alone unless that is None."""
+
+    most: Access
+    workspace: UUID | None = None
+
+
 def of(actor: User, workspace: Workspace) -> Access | None:
     """Return what `actor` may do in `workspace`, None when it does not exist for them. Never cached."""
     if not actor.is_active or actor.organization_id is None or actor.organization_id != workspace.organization_id:
         return None
+    limits = actor.limits
+    if limits is not None and limits.workspace not in {None, workspace.pk}:
+        return None
     if actor.organization_role >= OrganizationRole.ADMINISTRATOR:
-        return Access.ADMIN
-    role = workspace.memberships.filter(user=actor).values_list("role", flat=True).first()
-    return Access[role] if role else None
+        found = Access.ADMIN
+    else:
+        role = workspace.memberships.filter(user=actor).values_list("role", flat=True).first()
+        if not role:
+            return None
+        found = Access[role]
+    return found if limits is None else min(found, limits.most)
 
 
 def supports(actor: User, permission: str) -> bool:
@@ -51,7 +71,7 @@ def supports(actor: User, permission: str) -> bool:
 
     The group Support brings it. It makes nothing visible in the console: staff work in the admin site, on the record.
     """
-    return actor.is_active and actor.is_staff and actor.has_perm(permission)
+    return actor.limits is None and actor.is_active and actor.is_staff and actor.has_perm(permission)
 
 
 def require(actor: User, workspace: Workspace, needed: Access, *, support: str = "") -> None:
@@ -68,7 +88,9 @@ def require(actor: User, workspace: Workspace, needed: Access, *, support: str =
 
 
 def require_organization(actor: User, needed: OrganizationRole) -> None:
-    """Raise `Denied` unless `actor` has at least the organization role `needed`."""
+    """Raise `Denied` unless `actor` has at least the organization role `needed`, and came without an API token."""
+    if actor.limits is not None:
+        raise Denied(TOKENS_MAY_NOT)
     if not actor.is_active or actor.organization_id is None or actor.organization_role < needed:
         raise Denied(
             f"This needs the organization role {needed.label}. An owner of your organization can grant it.",

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from workspaces.access import Access, OrganizationRole
+from workspaces.access import Access, Limits, OrganizationRole
 
 
 class Organization(models.Model):
@@ -64,6 +64,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects: ClassVar[UserManager] = UserManager()
 
+    # Set for the time of a request that an API token makes.
+    limits: Limits | None = None
+
     EMAIL_FIELD = "email"
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -99,6 +102,8 @@ class WorkspaceQuerySet(models.QuerySet["Workspace"]):
         if not actor.is_active or actor.organization_id is None:
             return self.none()
         own = self.filter(organization=actor.organization_id)
+        if actor.limits is not None and actor.limits.workspace is not None:
+            own = own.filter(pk=actor.limits.workspace)
         if actor.organization_role >= OrganizationRole.ADMINISTRATOR:
             return own
         return own.filter(memberships__user=actor)
@@ -258,3 +263,41 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.chain} {self.number}"
+
+
+class Login(models.Model):
+    """One sign-in over the API: what its access tokens and refresh tokens stand on. It ends as a session does.
+
+    `standing` is the person's session hash at that moment: it changes with the password, and when sessions are ended.
+    Until `verified` it is good for nothing but the second factor.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="logins")
+    standing = models.CharField(max_length=64, editable=False)
+    verified = models.BooleanField(default=True)
+    ip = models.CharField("IP address", max_length=45, blank=True)
+    agent = models.CharField("program", max_length=80, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "revoked_at", "expires_at"], name="logins_of_a_person")]
+
+    def __str__(self) -> str:
+        return self.agent or "API sign-in"
+
+
+class RefreshToken(models.Model):
+    """The digest of one refresh token of a login. Each is good once; a second use ends the whole login."""
+
+    public_id = models.CharField(primary_key=True, max_length=8, editable=False)
+    login = models.ForeignKey(Login, models.CASCADE, related_name="refresh_tokens")
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id
