@@ -1,41 +1,60 @@
 """The verbs on AI LLMs. Each is whole: permission, checks, one short transaction, one event."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ai_llm import credentials, doctor, expiry, history, rows, signals, validation
+from ai_llm import connecting, doctor, expiry, history, provider_keys, rows, signals, validation
 from ai_llm import notes as texts
-from ai_llm.models import AiLlm, Credential, Type
-from flashback import names, outbound, sealed
+from ai_llm.inputs import (
+    KEY_OF_ANOTHER,
+    NO_SECRET,
+    NOT_BOTH,
+    NOTHING_EXPIRES,
+    ONE_OF_BOTH,
+    ONLY_OTHER,
+    SAME_NAME,
+    SECRET_AGAIN,
+    SECRET_OR_NONE,
+    STAYS,
+    Unchanged,
+    clean_credentials,
+    clean_endpoint,
+    clean_name,
+    clean_type,
+)
+from ai_llm.models import AiLlm, Credential
+from flashback import names
 from flashback.errors import Conflict, Invalid
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.models import User, Workspace
 
-SAME_NAME = "This workspace already has an AI LLM with this name. Choose another one."
-SECRET_AGAIN = (
-    "The destination changes, so enter the API Secret again: a stored secret only goes where it was meant for."  # noqa: S105 - words
-)
-BOTH = "Enter the API Secret too: API Key and API Secret are stored together."
-SECRET_OR_NONE = "Enter the API Secret, or tick that this endpoint needs no secret."  # noqa: S105 - words
-NOT_BOTH = "Either enter an API Secret and API Key, or tick that this endpoint needs no secret; not both."
-ONLY_OTHER = "Only endpoints of the type OTHER can do without a secret."
-NO_SECRET = "Enter the API Secret: the provider's secret or token."  # noqa: S105 - words
-NOTHING_EXPIRES = "No secret is stored that could expire. Leave this blank, or enter the API Secret too."
-
-
-class Unchanged(Enum):
-    """Says that a value stays as it is, where None says that there is none."""
-
-    STAYS = "stays"
-
-
-STAYS = Unchanged.STAYS
+__all__ = [
+    "NOTHING_EXPIRES",
+    "NOT_BOTH",
+    "NO_SECRET",
+    "ONLY_OTHER",
+    "SAME_NAME",
+    "SECRET_AGAIN",
+    "SECRET_OR_NONE",
+    "STAYS",
+    "AlreadyCreated",
+    "Unchanged",
+    "clean_credentials",
+    "clean_endpoint",
+    "clean_name",
+    "create",
+    "delete",
+    "replace_secret",
+    "schedule",
+    "test",
+    "update",
+]
 
 
 class AlreadyCreated(Conflict):
@@ -46,24 +65,6 @@ class AlreadyCreated(Conflict):
             "This AI LLM was already created from this form. To change its secret, replace it on its page."
         )
         self.ai_llm = ai_llm
-
-
-def clean_name(workspace: Workspace, name: str, *, besides: AiLlm | None = None) -> str:
-    """Return `name` as it will be stored. Raises `Invalid` when unusable, or taken by another row than `besides`."""
-    cleaned = names.clean(name, label="Configuration Name")
-    taken = AiLlm.objects.of(workspace).filter(name_key=names.key(cleaned))
-    if (taken.exclude(pk=besides.pk) if besides else taken).exists():
-        raise Invalid({"name": SAME_NAME})
-    return cleaned
-
-
-def clean_endpoint(endpoint: str, type: str) -> str:
-    """Return `endpoint` in its canonical form. Raises `Invalid` with what to do; asks the network nothing."""
-    examination = doctor.examine(endpoint, type)
-    fault = next((finding for finding in examination.findings if finding.severity == "error"), None)
-    if fault is not None:
-        raise Invalid({"endpoint": fault.message})
-    return examination.normal
 
 
 def test(
@@ -98,37 +99,49 @@ def create(
     secret: str = "",
     key: str = "",
     keyless: bool = False,
+    provider_key: Credential | None = None,
 ) -> AiLlm:
     """Store a new AI LLM under the id that its form carried, with a sealed credential, and record `ai_llm.created`.
 
-    With `keyless` there is no credential: the endpoint (of the type OTHER) needs no secret. Sent twice with the same
+    With `keyless` there is no credential: the endpoint (of the type OTHER) needs no secret. With `provider_key` that
+    one is used in the place of an own secret, and a blank `endpoint` is the provider key's. Sent twice with the same
     content it returns the row of the first time. Raises `Denied`, `Invalid` (fields name, type, endpoint, secret, key,
-    keyless), `AlreadyCreated` for the same id with other content, and `Conflict` for the id of a deleted or foreign
-    row.
+    keyless, provider_key), `AlreadyCreated` for the same id with other content, and `Conflict` for the id of a deleted
+    or foreign row.
     """
     access.require(actor, workspace, Access.WRITE)
-    if type not in Type.values:
-        raise Invalid({"type": f"Choose one of the AI LLM types: {', '.join(Type.values)}."})
-    secret, key = clean_credentials(type, secret, key, keyless=keyless)
+    clean_type(type)
+    if provider_key is None:
+        secret, key = clean_credentials(type, secret, key, keyless=keyless)
+    elif secret.strip() or key.strip() or keyless:
+        raise Invalid({"provider_key": ONE_OF_BOTH})
+    endpoint = endpoint if endpoint.strip() or provider_key is None else provider_key.endpoint
+
+    def held_by(row: AiLlm) -> bool:
+        return keyless if row.credential is None else connecting.holds(row.credential, secret, key, provider_key)
+
     values: dict[str, Any] = {"type": type, "endpoint": clean_endpoint(endpoint, type), "keyless": keyless}
     existing = AiLlm.objects.filter(pk=id).select_related("credential").first()
     if existing is not None:
-        return _created_before(existing, workspace, {**values, "name": name}, secret, key)
+        return _created_before(existing, workspace, {**values, "name": name}, held_by)
     # Sent twice at once, the other one may have stored this very row by now: its name is then no other's.
     values["name"] = clean_name(workspace, name, besides=AiLlm(id=id))
     try:
         with transaction.atomic():
             ai_llm = AiLlm(id=id, workspace=workspace, name_key=names.key(values["name"]), created_by=actor, **values)
-            ai_llm.credential = None if keyless else rows.seal(actor, ai_llm, secret, key)
+            if provider_key is not None:
+                ai_llm.credential = provider_keys.lend(provider_key, ai_llm)
+            elif not keyless:
+                ai_llm.credential = rows.seal(actor, ai_llm, secret, key)
             ai_llm.due_at = expiry.due_at(ai_llm)
             ai_llm.save(force_insert=True)
-            details = _plain(ai_llm) | _no_secret(ai_llm)
+            details = _plain(ai_llm) | _without_own_secret(ai_llm)
             events.record(actor, "ai_llm.created", ai_llm, workspace=workspace, details=details)
     except IntegrityError:
         existing = AiLlm.objects.filter(pk=id).select_related("credential").first()
         if existing is None:
             raise Invalid({"name": SAME_NAME}) from None
-        return _created_before(existing, workspace, values, secret, key)
+        return _created_before(existing, workspace, values, held_by)
     return ai_llm
 
 
@@ -136,46 +149,47 @@ def update(
     actor: User,
     ai_llm: AiLlm,
     *,
-    name: str,
-    endpoint: str,
-    version: int,
+    name: str | None = None,
+    endpoint: str | None = None,
+    type: str | None = None,
+    version: int | None = None,
     secret: str = "",
     key: str = "",
+    remove_key: bool = False,
+    provider_key: Credential | Unchanged | None = STAYS,
     notes: str | None = None,
     rotate_every_days: int | Unchanged | None = STAYS,
     expires_at: datetime | Unchanged | None = STAYS,
 ) -> AiLlm:
     """Change what is given, and record `ai_llm.updated` with old and new values; nothing new records nothing.
 
-    `version` is the one the person looked at; a row that has moved on raises `Conflict`. When scheme, host, port or
-    path change, `secret` must be given again and the old credential is purged; a keyless row has none to protect.
-    `notes` None stays as it is. `expires_at` is the end of the secret that is stored afterwards; one that stays belongs
-    to the old secret alone. Raises `Denied` and `Invalid` (fields name, endpoint, secret, key, notes,
-    rotate_every_days, expires_at).
+    `version` is the one the person looked at; a row that has moved on raises `Conflict`. When type, scheme, host, port
+    or path change, `secret` must be given again and the old credential is purged; a keyless row has none to protect.
+    A `key` alone takes the place of the stored one, `remove_key` drops it. `provider_key` is used instead of an own
+    secret; None lets go of one, for the secret that is given. What is None stays as it is. `expires_at` is the end of
+    the secret that is stored afterwards; one that stays belongs to the old secret alone. Raises `Denied` and `Invalid`
+    (fields name, endpoint, type, secret, key, provider_key, notes, rotate_every_days, expires_at).
     """
     access.require(actor, ai_llm.workspace, Access.WRITE)
-    name = clean_name(ai_llm.workspace, name, besides=ai_llm)
-    endpoint = clean_endpoint(endpoint, ai_llm.type)
-    text = texts.clean(notes) if notes is not None else None
-    if key.strip() and not secret.strip():
-        raise Invalid({"secret": BOTH})
-    pair = clean_credentials(ai_llm.type, secret, key) if secret.strip() else None
+    kind = ai_llm.type if type is None else clean_type(type)
+    name = None if name is None else clean_name(ai_llm.workspace, name, besides=ai_llm)
+    endpoint = None if endpoint is None else clean_endpoint(endpoint, kind)
+    text = None if notes is None else texts.clean(notes)
+    given = connecting.given(kind, secret, key, remove_key=remove_key, provider_key=provider_key)
     try:
         with transaction.atomic(), events.gathered():
             row = rows.locked(ai_llm, version)
-            before, moved = _settings(row), not doctor.same_destination(row.endpoint, endpoint, row.type)
-            if moved and pair is None and not row.keyless:
-                raise Invalid({"secret": SECRET_AGAIN})
-            row.name, row.name_key, row.endpoint = name, names.key(name), endpoint
-            row.notes = row.notes if text is None else text
-            doomed = _take_over(actor, row, *pair, anew=moved) if pair is not None else []
-            if moved and pair is None:  # a secret may wait to end being keyless: it was entered for the old destination
-                doomed = rows.drop(row)
-            row.keyless = row.keyless and pair is None
+            before, was = _settings(row), (row.endpoint, row.type)
+            row.name = row.name if name is None else name
+            row.name_key, row.notes = names.key(row.name), row.notes if text is None else text
+            row.type = row.type if type is None else type
+            row.endpoint = row.endpoint if endpoint is None else endpoint
+            moved = row.type != was[1] or not doctor.same_destination(was[0], row.endpoint, row.type)
+            doomed, renewed = connecting.reconnect(actor, row, given, moved=moved)
             _set_dates(row, expires_at, rotate_every_days)
-            if pair is not None or endpoint != before["endpoint"]:
+            if renewed or (row.endpoint, row.type) != was:
                 history.forget(row)
-            details = _change(before, row, pair)
+            details = _change(before, row, renewed)
             if not details:
                 return row
             rows.save(row)
@@ -205,12 +219,12 @@ def replace_secret(
     secret, key = clean_credentials(ai_llm.type, secret, key, keyless=keyless)
     with transaction.atomic():
         row = rows.locked(ai_llm)
-        doomed = rows.drop(row) if keyless else _take_over(actor, row, secret, key, remove_key=remove_key)
+        doomed = rows.drop(row) if keyless else connecting.take_over(actor, row, secret, key, remove_key=remove_key)
         row.keyless = keyless
         history.forget(row)
         rows.save(row)
         rows.purge(doomed)
-        details = _fingerprints(row) | _no_secret(row)
+        details = connecting.fingerprint(row) | _without_own_secret(row)
         events.record(actor, "ai_llm.secret_replaced", row, workspace=row.workspace, details=details)
     return row
 
@@ -249,39 +263,9 @@ def delete(actor: User, ai_llm: AiLlm) -> None:
         events.record(actor, "ai_llm.deleted", row, workspace=row.workspace, details=_plain(row))
 
 
-def clean_credentials(type: str, secret: str, key: str, *, keyless: bool = False) -> tuple[str, str]:
-    """Return API Secret and API Key as they will be sealed or sent; both are "" with `keyless`.
-
-    Raises `Invalid` (fields secret, key, keyless) unless there is either a secret or the choice to go without.
-    """
-    if keyless:
-        return _without(type, secret, key)
-    errors: dict[str, str] = {}
-    cleaned = {"secret": "", "key": ""}
-    for field, text in (("secret", secret), ("key", key)):
-        if not text.strip():
-            if field == "secret":
-                errors[field] = SECRET_OR_NONE if type == Type.OTHER else NO_SECRET
-            continue
-        try:
-            cleaned[field] = credentials.clean(text, field=field)
-        except Invalid as invalid:
-            errors.update(invalid.errors)
-    if errors:
-        raise Invalid(errors)
-    return cleaned["secret"], cleaned["key"]
-
-
-def _without(type: str, secret: str, key: str) -> tuple[str, str]:
-    if type != Type.OTHER:
-        raise Invalid({"keyless": ONLY_OTHER})
-    typed = next((field for field, text in (("secret", secret), ("key", key)) if text.strip()), "")
-    if typed:
-        raise Invalid({typed: NOT_BOTH})
-    return "", ""
-
-
-def _created_before(row: AiLlm, workspace: Workspace, values: dict[str, Any], secret: str, key: str) -> AiLlm:
+def _created_before(
+    row: AiLlm, workspace: Workspace, values: dict[str, Any], same_credential: Callable[[AiLlm], bool]
+) -> AiLlm:
     if row.workspace_id != workspace.pk or row.deleted_at is not None:
         raise Conflict("This form belongs to an AI LLM that was deleted. Start again with Add AI LLM.")
     same = (
@@ -289,44 +273,21 @@ def _created_before(row: AiLlm, workspace: Workspace, values: dict[str, Any], se
         and row.endpoint == values["endpoint"]
         and row.name_key == names.key(names.clean(values["name"]))
         and row.keyless == values["keyless"]
-        and (row.keyless or _holds(row.credential, secret, key))
+        and (row.keyless or same_credential(row))
     )
     if not same:
         raise AlreadyCreated(row)
     return row
 
 
-def _holds(credential: Credential | None, secret: str, key: str) -> bool:
-    if credential is None:
-        return False
-    workspace = credential.workspace_id
-    marks = sealed.fingerprint(workspace, secret), sealed.fingerprint(workspace, key) if key else ""
-    return marks == (credential.fingerprint, credential.key_fingerprint)
-
-
-def _take_over(
-    actor: User, row: AiLlm, secret: str, key: str, *, remove_key: bool = False, anew: bool = False
-) -> list[Credential]:
-    """Give the row its new secret; return the credentials to purge once it is saved. `anew`: it goes elsewhere now."""
-    old = row.credential
-    if old is not None and not anew and old.origin == outbound.origin(row.endpoint):
-        credentials.overwrite(old, secret=secret, key=key, remove_key=remove_key, set_by=actor)
-        return []
-    doomed = rows.drop(row)
-    row.credential = rows.seal(actor, row, secret, key)
-    return doomed
-
-
 def _plain(row: AiLlm) -> dict[str, Any]:
     return {"name": row.name, "type": row.type, "endpoint": row.endpoint}
 
 
-def _no_secret(row: AiLlm) -> dict[str, Any]:
+def _without_own_secret(row: AiLlm) -> dict[str, Any]:
+    if row.credential is not None and row.credential.shared:
+        return {"provider_key": row.credential.name}
     return {"keyless": True} if row.keyless else {}
-
-
-def _fingerprints(row: AiLlm) -> dict[str, Any]:
-    return {"secret": row.credential.fingerprint if row.credential else ""}
 
 
 def _settings(row: AiLlm) -> dict[str, Any]:
@@ -344,6 +305,8 @@ def _set_dates(row: AiLlm, expires_at: datetime | Unchanged | None, rule: int | 
     if isinstance(expires_at, datetime) and held is None:
         raise Invalid({"expires_at": NOTHING_EXPIRES})
     new = held is not None and expires_at is not STAYS and expires_at != held.expires_at
+    if new and held is not None and held.shared:
+        raise Invalid({"expires_at": KEY_OF_ANOTHER.format(name=held.name)})
     ends, days = expiry.clean(
         expires_at if new and isinstance(expires_at, datetime) else None, None if rule is STAYS else rule
     )
@@ -352,9 +315,9 @@ def _set_dates(row: AiLlm, expires_at: datetime | Unchanged | None, rule: int | 
         expiry.set_on(held, ends)
 
 
-def _change(before: dict[str, Any], row: AiLlm, pair: tuple[str, str] | None) -> dict[str, Any]:
+def _change(before: dict[str, Any], row: AiLlm, renewed: dict[str, Any]) -> dict[str, Any]:
     after = _settings(row)
     changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
     if "notes" in changed:
         changed["notes"] = [texts.for_event(text) for text in changed["notes"]]
-    return {**changed, **(_fingerprints(row) if pair else {})}
+    return {**changed, **renewed}

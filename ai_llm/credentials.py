@@ -84,7 +84,7 @@ def create(
     Call inside the transaction that makes the row pointing at it.
     """
     credential = Credential(id=id or uuid4(), workspace=workspace, origin=origin)
-    _fill(credential, secret, key, set_by)
+    fill(credential, secret=secret, key=key, set_by=set_by)
     credential.save(force_insert=True)
     return credential
 
@@ -98,7 +98,7 @@ def overwrite(
     keyring key opens what should be kept. Call inside the transaction that records it.
     """
     kept, fingerprint = credential.key, credential.key_fingerprint
-    _fill(credential, secret, key, set_by)
+    fill(credential, secret=secret, key=key, set_by=set_by)
     if not key and not remove_key and kept is not None:
         try:
             credential.key = kept if kept.current else kept.rotated()
@@ -106,6 +106,29 @@ def overwrite(
             raise Invalid({"key": LOST_KEY}) from None
         credential.key_fingerprint = fingerprint
     credential.save()
+
+
+def fill(credential: Credential, *, secret: str, key: str, set_by: User | None) -> None:
+    """Seal both into the row, which the caller saves, and renew everything that tells of them. Texts are cleaned."""
+    prove_key()
+    workspace = credential.workspace_id
+    credential.secret, credential.key = sealed.Fresh(secret), sealed.Fresh(key) if key else None
+    credential.fingerprint = sealed.fingerprint(workspace, secret)
+    credential.key_fingerprint = sealed.fingerprint(workspace, key) if key else ""
+    credential.hint = "" if len(secret) < HINTED_FROM or secret.startswith("{") else secret[-4:]
+    credential.key_id, credential.set_at, credential.set_by = sealed.key_id(), timezone.now(), set_by
+    credential.expires_at = expiry.proposed(secret)  # what is entered beside it goes before
+
+
+def set_key(credential: Credential, key: str) -> None:
+    """Seal another API Key beside the secret, which stays; "" removes the stored one. `key` is cleaned.
+
+    Call inside the transaction that records it.
+    """
+    prove_key()
+    credential.key = sealed.Fresh(key) if key else None
+    credential.key_fingerprint = sealed.fingerprint(credential.workspace_id, key) if key else ""
+    credential.save(update_fields=["key", "key_fingerprint"])
 
 
 @sensitive_variables("secret", "key")
@@ -163,17 +186,6 @@ def prove_key() -> KeyCheck:
     """Return the key check row of the key that seals now; its first use makes it."""
     row, _ = KeyCheck.objects.get_or_create(key_id=sealed.key_id(), defaults={"text": sealed.Fresh(KeyCheck.TEXT)})
     return row
-
-
-def _fill(credential: Credential, secret: str, key: str, set_by: User | None) -> None:
-    prove_key()
-    workspace = credential.workspace_id
-    credential.secret, credential.key = sealed.Fresh(secret), sealed.Fresh(key) if key else None
-    credential.fingerprint = sealed.fingerprint(workspace, secret)
-    credential.key_fingerprint = sealed.fingerprint(workspace, key) if key else ""
-    credential.hint = "" if len(secret) < HINTED_FROM or secret.startswith("{") else secret[-4:]
-    credential.key_id, credential.set_at, credential.set_by = sealed.key_id(), timezone.now(), set_by
-    credential.expires_at = expiry.proposed(secret)  # what is entered beside it goes before
 
 
 def _minified(text: str) -> str:

@@ -48,8 +48,26 @@ STATES = {
 }
 
 
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    """Reads of provider keys: the credentials that have a name."""
+
+    def visible_to(self, actor: User) -> Self:
+        """The provider keys that exist for this person."""
+        workspaces: WorkspaceQuerySet = Workspace.objects.visible_to(actor)
+        return self.exclude(name="").filter(workspace__in=workspaces)
+
+    def of(self, workspace: Workspace) -> Self:
+        """The provider keys of one workspace."""
+        return self.exclude(name="").filter(workspace=workspace)
+
+
 class Credential(models.Model):
-    """One sealed API Secret and an optional sealed API Key, bound to a workspace and to one origin."""
+    """One sealed API Secret and an optional sealed API Key, bound to a workspace and to one origin.
+
+    With a `name` it is a provider key: several AI LLMs of the type `provider` may use it at its `endpoint`, and it
+    lives on when they let go of it. Without one it belongs to the one AI LLM that points at it. `region`, `tenant_id`
+    and `subscription_id` only describe it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="credentials")
@@ -63,16 +81,43 @@ class Credential(models.Model):
     set_at = models.DateTimeField(default=timezone.now)
     set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     expires_at = models.DateTimeField(null=True)
+    name = models.CharField("Name", max_length=120, blank=True)
+    name_key = models.CharField(max_length=400, blank=True, editable=False)
+    description = models.CharField("Description", max_length=500, blank=True)
+    provider = models.CharField("AI LLM Type", max_length=10, choices=Type.choices, blank=True)
+    endpoint = models.CharField("API Endpoint", max_length=2048, blank=True)
+    region = models.CharField(max_length=60, blank=True)
+    tenant_id = models.CharField(max_length=120, blank=True)
+    subscription_id = models.CharField(max_length=120, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = CredentialQuerySet.as_manager()
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name_key"], condition=~models.Q(name_key=""), name="one_provider_key_per_name"
+            )
+        ]
         indexes = [models.Index(fields=["workspace", "key_id"], name="credentials_by_key")]
 
     def __str__(self) -> str:
-        return f"credential {self.pk}"
+        return self.name or f"credential {self.pk}"
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is a provider key, which no AI LLM may change or purge."""
+        return self.name != ""
 
     def sealing_context(self) -> sealed.Context:
         """Return what this row's sealed values are bound to."""
         return sealed.Context(self.workspace_id, self.pk, self.origin)
+
+    @property
+    def type_label(self) -> str:
+        """The type in words."""
+        return str(Type(self.provider).label) if self.provider else ""
 
     @property
     def available(self) -> bool:

@@ -12,7 +12,18 @@ from workspaces.models import User
 CHANGED = "Somebody else changed this AI LLM in the meantime. Look at what is stored now, then save again."
 DELETED = "This AI LLM was deleted in the meantime."
 COLUMNS = (
-    *("name", "name_key", "endpoint", "keyless", "notes", "rotate_every_days", "disabled_at", "version", "changed_at"),
+    *(
+        "name",
+        "name_key",
+        "type",
+        "endpoint",
+        "keyless",
+        "notes",
+        "rotate_every_days",
+        "disabled_at",
+        "version",
+        "changed_at",
+    ),
     *("credential", "fallback", "fallback_until", "candidate", "candidate_until", "due_at", "deleted_at"),
     *history.STATE_COLUMNS,
 )
@@ -61,15 +72,17 @@ def drop(row: AiLlm) -> list[Credential]:
     return doomed
 
 
-def purge(doomed: list[Credential]) -> None:
-    """Overwrite and delete credentials that no row points at any more."""
-    for credential in doomed:
+def purge(doomed: list[Credential]) -> int:
+    """Overwrite and delete credentials that no row points at any more; return how many. A provider key lives on."""
+    own = [credential for credential in doomed if not credential.shared]
+    for credential in own:
         credentials.purge(credential)
+    return len(own)
 
 
 def expire(row: AiLlm) -> int:
     """Purge the fallback and the candidate of a locked row if their time is over; return how many were purged."""
-    now, doomed = timezone.now(), list[Credential]()
+    now, doomed, purged = timezone.now(), list[Credential](), 0
     if row.fallback is not None and (row.fallback_until is None or row.fallback_until <= now):
         doomed.append(row.fallback)
         row.fallback, row.fallback_until = None, None
@@ -78,6 +91,7 @@ def expire(row: AiLlm) -> int:
         row.candidate, row.candidate_until = None, None
     if doomed:
         row.save(update_fields=["fallback", "fallback_until", "candidate", "candidate_until"])
-        purge(doomed)
-        events.record(None, "ai_llm.secret_expired", row, workspace=row.workspace, details={"purged": len(doomed)})
-    return len(doomed)
+        purged = purge(doomed)
+    if purged:
+        events.record(None, "ai_llm.secret_expired", row, workspace=row.workspace, details={"purged": purged})
+    return purged

@@ -19,14 +19,12 @@ NOTHING_STORED = "There is no stored secret to test with. Enter the API Secret."
 
 @sensitive_variables("secret", "key", "opened")
 def of_edit(actor: User, ai_llm: AiLlm, *, endpoint: str, secret: str = "", key: str = "") -> validation.Result:
-    """Run the check at `endpoint`, with what was typed, or with what is stored when both are blank.
+    """Run the check at `endpoint`, with what was typed, or with what is stored of what is blank.
 
     The stored secret goes to an unchanged destination only; another one demands it again. Blocks for up to 10 seconds.
     Raises `Denied`, `Invalid` (fields endpoint, secret, key), `Conflict` (deleted meanwhile) and `validation.Busy`.
     """
     stored, endpoint = _stored(actor, ai_llm), configs.clean_endpoint(endpoint, ai_llm.type)
-    if key.strip() and not secret.strip():
-        raise Invalid({"secret": configs.BOTH})
     if secret.strip() or stored.keyless:
         return configs.test(
             actor, stored.workspace, type=stored.type, endpoint=endpoint, secret=secret, key=key,
@@ -35,9 +33,8 @@ def of_edit(actor: User, ai_llm: AiLlm, *, endpoint: str, secret: str = "", key:
     if not doctor.same_destination(stored.endpoint, endpoint, stored.type):
         raise Invalid({"secret": configs.SECRET_AGAIN})
     opened = _opened(stored)
-    return validation.test(
-        actor, stored.workspace, type=stored.type, endpoint=endpoint, secret=opened.secret, key=opened.key
-    )
+    key = credentials.clean(key, field="key") if key.strip() else opened.key
+    return validation.test(actor, stored.workspace, type=stored.type, endpoint=endpoint, secret=opened.secret, key=key)
 
 
 @sensitive_variables("secret", "key")

@@ -4,8 +4,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from ai_llm import configs
-from ai_llm.models import AiLlm, ModelList
+from ai_llm import configs, provider_keys
+from ai_llm.models import AiLlm, Credential, ModelList
 from ai_llm.sandbox import SECRETS
 from flashback import names
 from repositories import attachments, keys, repos
@@ -62,6 +62,11 @@ def ai_llm(actor: User, workspace: Workspace, **values: Any) -> AiLlm:
         **values,
     }
     return configs.create(actor, workspace, **given)
+
+
+def provider_key(actor: User, workspace: Workspace, **values: Any) -> Credential:
+    given = {"name": f"provider-key-{next(numbers)}", "provider": "OPENAI", "secret": SECRET, **values}
+    return provider_keys.create(actor, workspace, **given)
 
 
 def models(ai_llm: AiLlm, *names: str) -> ModelList:

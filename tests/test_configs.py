@@ -222,11 +222,45 @@ def test_a_new_secret_in_edit_is_never_validated(people: People) -> None:
     assert AiLlm.objects.get().verdict == ""
 
 
-def test_an_api_key_without_its_secret_is_not_dropped_in_silence(people: People) -> None:
+@pytest.mark.parametrize(("change", "left"), [({"key": "a-new-key"}, "a-new-key"), ({"remove_key": True}, "")])
+def test_the_api_key_alone_changes_beside_its_secret(change: dict[str, Any], left: str, people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace, key="organization-key")
+    AiLlm.objects.update(verdict="accepted")
+    configs.update(people.writer, found, **change)
+    held = Credential.objects.get()
+    assert credentials.open_secret(held) == (build.SECRET, left)
+    assert AiLlm.objects.get().verdict == ""
+    assert Event.objects.order_by("id").last().details == {"key": held.key_fingerprint}
+
+
+def test_an_api_key_alone_needs_a_secret_beside_it(people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace, type="OTHER", secret="", keyless=True)
+    moved = build.ai_llm(people.writer, people.workspace, name="moved")
+    with pytest.raises(Invalid) as refused:
+        configs.update(people.writer, found, key="a-new-key")
+    assert refused.value.errors == {"secret": configs.NO_SECRET}
+    with pytest.raises(Invalid) as refused:
+        configs.update(people.writer, moved, endpoint="https://llm.example.com/v1", key="a-new-key")
+    assert refused.value.errors == {"secret": configs.SECRET_AGAIN}
+
+
+def test_another_type_needs_the_secret_again(people: People) -> None:
     found = build.ai_llm(people.writer, people.workspace)
     with pytest.raises(Invalid) as refused:
-        configs.update(people.writer, found, name=found.name, endpoint=found.endpoint, version=1, key="a-new-key")
-    assert refused.value.errors == {"secret": configs.BOTH}
+        configs.update(people.writer, found, type="OTHER")
+    assert refused.value.errors == {"secret": configs.SECRET_AGAIN}
+    moved = configs.update(people.writer, found, type="OTHER", secret=NEW_SECRET)
+    assert (AiLlm.objects.get().type, credentials.open_secret(moved.credential)) == ("OTHER", (NEW_SECRET, ""))
+    assert Credential.objects.count() == 1
+    assert Event.objects.order_by("id").last().details["type"] == ["OPENAI", "OTHER"]
+
+
+def test_what_is_not_given_stays(people: People) -> None:
+    found = build.ai_llm(people.writer, people.workspace, name="prod")
+    configs.update(people.writer, found, endpoint="https://api.openai.com")
+    configs.update(people.writer, found, name="renamed")
+    row = AiLlm.objects.get()
+    assert (row.name, row.endpoint, row.version) == ("renamed", "https://api.openai.com", 3)
 
 
 def test_a_guessed_version_does_not_carry_a_secret_to_another_destination(people: People) -> None:

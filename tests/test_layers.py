@@ -18,6 +18,7 @@ MAY_IMPORT = {
 # Lower may not import higher.
 LEVELS = {
     "models": 0, "providers": 0, "access": 0, "events": 1, "credentials": 1, "expiry": 1, "history": 2, "rows": 2,
+    "inputs": 2, "provider_keys": 2, "connecting": 2,
     "configs": 2, "validation": 2, "rotation": 2, "lifecycle": 2, "message": 2, "trials": 2, "schedule": 2, "alerts": 2,
     "reminders": 2, "diagnostics": 2, "audit": 2, "organizations": 2, "spaces": 2, "members": 2, "listing": 2,
     "repos": 2, "attachments": 2, "keys": 2, "reachable": 2, "attachment_views": 4, "key_views": 4,

@@ -16,6 +16,8 @@ FIELDS = {
     "ai_llm.secret": "fingerprint of the API Secret",
     "ai_llm.key": "fingerprint of the API Key",
     "ai_api_key.key": "public part of the key",
+    "provider_key.secret": "fingerprint of the API Secret",
+    "provider_key.key": "fingerprint of the API Key",
     "audit.q": "search",
 }
 # These hold a list, and no old and new value, also when two are in it.
@@ -37,6 +39,9 @@ WORDS = {
     "ai_llm.disabled": "disabled",
     "ai_llm.enabled": "enabled",
     "ai_llm.deleted": "deleted",
+    "provider_key.created": "provider key added",
+    "provider_key.updated": "provider key changed",
+    "provider_key.deleted": "provider key deleted",
     "repository.created": "repository created",
     "repository.updated": "repository changed",
     "repository.disabled": "repository disabled",
@@ -78,6 +83,7 @@ WORDS = {
 # What the actions are about, by the first part of their names.
 SUBJECTS = {
     "ai_llm": "AI LLM",
+    "provider_key": "Provider keys",
     "repository": "Repositories",
     "ai_api_key": "AI API keys",
     "workspace": "Workspace",
