@@ -37,6 +37,7 @@ from ninja.operation import Operation
 import ai_llm.api
 import repositories.api
 import workspaces.api
+import workspaces.api_account
 from flashback import envelope, parsing
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 from flashback.redaction import guarding
@@ -44,7 +45,7 @@ from workspaces import bearer
 
 VERSION = "1.0"
 STATUS: dict[type[Problem], int] = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 400}
-ROUTERS = (workspaces.api.router, ai_llm.api.router, repositories.api.router)
+ROUTERS = (workspaces.api.router, workspaces.api_account.router, ai_llm.api.router, repositories.api.router)
 
 
 class Api(NinjaAPI):
@@ -74,6 +75,8 @@ def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     status = problem.status or next(code for kind, code in STATUS.items() if isinstance(problem, kind))
     errors = problem.errors if isinstance(problem, Invalid) else None
     answer = envelope.problem(status, problem.message, errors=errors, error_code=getattr(problem, "error_code", None))
+    if retry_after := getattr(problem, "retry_after", 0):
+        answer.headers["Retry-After"] = str(retry_after)
     if status == 401:
         given = "" if isinstance(problem, bearer.Unauthenticated) else ', error="invalid_token"'
         answer.headers["WWW-Authenticate"] = f'Bearer realm="flashback"{given}'

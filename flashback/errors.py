@@ -16,6 +16,16 @@ class Problem(Exception):
         self.message = message
 
 
+class TooMany(Problem):
+    """Too many requests of one kind (429). `retry_after` is the number of seconds to wait."""
+
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class NotFound(Problem):
     """The thing does not exist for this person: foreign, deleted and never-existed read the same (404)."""
 

@@ -26,3 +26,31 @@ def test_an_unknown_method_is_405_with_those_that_are_known() -> None:
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "GET"
     assert answer.json()["success"] is False
+
+
+READ_STRICTLY = {
+    "not JSON": b"{",
+    "nothing but a blank": b" ",
+    "not UTF-8": b'{"email": "\xff"}',
+    "a name given twice": b'{"email": "a", "email": "b"}',
+    "half a surrogate pair": b'{"email": "\\ud800"}',
+    "half a surrogate pair as a name": b'{"\\udfff": 1}',
+    "a NUL": b'{"email": "a\\u0000"}',
+    "not a number": b'{"email": NaN}',
+    "no number at all": b'{"email": -Infinity}',
+    "too large a number": b'{"email": 1e999}',
+    "too many figures": b'{"email": 1' + b"0" * 5000 + b"}",
+    "too deep": b'{"email": ' + b"[" * 21 + b"]" * 21 + b"}",
+    "far too deep": b"[" * 100_000,
+    "a list": b"[]",
+    "a text": b'"x"',
+    "a number": b"1",
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("body", READ_STRICTLY.values(), ids=READ_STRICTLY)
+def test_a_body_is_read_strictly(body: bytes, db: None) -> None:
+    answer = Api().post("/user/login", body)
+    assert answer.status_code == 400
+    assert answer.json()["success"] is False

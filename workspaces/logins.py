@@ -56,7 +56,7 @@ class Pair:
 def start(person: User, *, verified: bool = True) -> Pair:
     """Open a login for `person` and return its first tokens; until `verified` there is no refresh token.
 
-    The caller has checked the password and records who came in.
+    The caller has checked the password and records who came in. Logins that are long over go with it.
     """
     source = sources.current()
     login = Login(
@@ -68,6 +68,7 @@ def start(person: User, *, verified: bool = True) -> Pair:
         expires_at=timezone.now() + (LIFETIME if verified else timedelta(seconds=LIMITED_SECONDS)),
     )
     with transaction.atomic():
+        Login.objects.filter(user=person, expires_at__lt=timezone.now() - LIFETIME).delete()
         login.save(force_insert=True)
         return _pair(login, _refresh_token(login) if verified else "")
 

@@ -2,10 +2,56 @@
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.core.internal import ratelimit
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
+from flashback.errors import Denied, TooMany
 from workspaces import events
 from workspaces.models import ActorKind, User
+
+APP = "allauth.account"
+WRONG = "The e-mail address or the password is not right."
+INACTIVE = "This account is not active. An administrator of your organization can help."
+TOO_MANY = "Too many attempts. Try again later, or reset your password."
+MINUTE = 60
+
+
+class Refused(Denied):
+    """E-mail address and password do not belong together (401); which of them is wrong is not told."""
+
+    status = 401
+
+
+class Inactive(Denied):
+    """The password is right, and the account is not active (403)."""
+
+    error_code = "ACCOUNT_INACTIVE"
+
+
+@sensitive_variables("password")
+def by_password(request: HttpRequest, email: str, password: str) -> User:
+    """Return the person with this e-mail address and password. Attempts count together with those of the console.
+
+    Records nothing for a right password, and `person.sign_in_failed` for a wrong one. Raises `Refused`, `Inactive` and
+    `TooMany`; an unknown address takes the time of a known one.
+    """
+    email = email.strip().lower()
+    adapter = get_adapter(request)
+    if not ratelimit.consume(request, app=APP, action="login"):
+        raise TooMany(TOO_MANY, retry_after=MINUTE)
+    try:
+        # Without a password allauth would not even hash.
+        person = adapter.authenticate(request, email=email, password=password or " ")
+    except ValidationError:
+        raise TooMany(TOO_MANY, retry_after=adapter.seconds_to_wait(request, email) or MINUTE) from None
+    if person is None:
+        raise Refused(WRONG)
+    if not person.is_active:
+        raise Inactive(INACTIVE)
+    return User.objects.select_related("organization").get(pk=person.pk)
 
 
 def succeeded(person: User) -> None:
