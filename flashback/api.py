@@ -8,10 +8,11 @@ Conventions, for whoever adds an operation:
 - `auth=bearer.read`, `bearer.validate` or `bearer.write` (from `workspaces.bearer`) says which scope an API token
   needs; without one only a login token of a person is taken. `bearer.caller(request).person` is the actor for the
   verbs, which ask the permission: an API token's limits are on that person already.
-- Bodies are `flashback.schemas.Input` (strict; unknown fields are refused and named), answers `Output`, constructed
-  as instances: django-ninja then skips a second validation. Python names in snake_case travel in camelCase; what
-  travels otherwise has an `alias`. Every field has a description and examples. `Id`, `Moment`, `Counter`, `CommaList`
-  and `Ignored` are there for what they say. `body.given()` is what was sent.
+- Bodies are `flashback.schemas.Input` (strict; unknown fields are refused and named), answers `Answer` (which begins
+  with `success`) made of `Output`, constructed as instances: django-ninja then skips a second validation. Python names
+  in snake_case travel in camelCase; what travels otherwise has an `alias`. Every field has a description and examples,
+  and its default is written `default=`. `Id`, `Moment`, `Counter`, `CommaList` and `Ignored` are there for what they
+  say. `body.given()` is what was sent.
 - `response=` names the model for success. The failures are the same everywhere, and are added to the OpenAPI here.
 - The docstring documents the operation: its first line is the summary, and both are for people who read /api/docs.
 - Verbs raise `flashback.errors`; nothing catches them but here: `Invalid` is 400 with `errors`, `Denied` 403,

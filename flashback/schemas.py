@@ -72,27 +72,32 @@ CommaList = Annotated[list[str], BeforeValidator(_listed)]
 Ignored = Annotated[Any, Field(default=None, description="Accepted and ignored.", examples=[None])]
 
 
-class Success(Output):
-    """The answer to what returns nothing else."""
+class Answer(Output):
+    """What every answer with a status below 400 begins with."""
 
     success: bool = Field(
-        True, description="Always true here; false comes with a status of 400 or more.", examples=[True]
+        default=True, description="Always true here; false comes with a status of 400 or more.", examples=[True]
     )
-    message: str | None = Field(None, description="One sentence for people.", examples=["Done."])
+
+
+class Success(Answer):
+    """The answer to what returns nothing else."""
+
+    message: str | None = Field(default=None, description="One sentence for people.", examples=["Done."])
 
 
 class Failure(Output):
     """Every answer with a status of 400 or more."""
 
-    success: bool = Field(False, description="Always false.", examples=[False])
+    success: bool = Field(default=False, description="Always false.", examples=[False])
     message: str = Field(description="One sentence that may be shown to people.", examples=["Choose another name."])
     errors: dict[str, str] | None = Field(
-        None,
+        default=None,
         description="What is wrong with which field of the request; only with status 400.",
         examples=[{"name": "Choose another name."}],
     )
     error_code: str | None = Field(
-        None,
+        default=None,
         alias="error_code",
         description="A word for programs, where one status stands for several causes.",
         examples=["MFA_REQUIRED"],

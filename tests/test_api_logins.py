@@ -12,7 +12,8 @@ from tests import build
 from tests.api import Api
 from tests.conftest import People
 from workspaces import logins
-from workspaces.models import Event, Login, RefreshToken, User
+from workspaces.models import Event, User
+from workspaces.token_models import Login, RefreshToken
 
 
 def sign_in(person: User, password: str = build.PASSWORD) -> dict:

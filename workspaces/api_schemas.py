@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Ignored, Input, Output
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Ignored, Input, Output
 from workspaces.access import OrganizationRole
 
 EXAMPLE_JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiI2ZjFjMmY2ZSJ9.4Zq1"
@@ -39,22 +39,21 @@ class SignedInPerson(Output):
     org_role: int | None = Field(description=ROLE, examples=[255])
 
 
-class SignedIn(Output):
+class SignedIn(Answer):
     """The tokens of a new sign-in.
 
     With a second factor there is no refresh token yet, and the access token is good for POST /mfa/verify-login only.
     """
 
-    success: bool = Field(True, description="Always true here.", examples=[True])
     access_token: str = Field(description="Bearer token (JWT), good for an hour.", examples=[EXAMPLE_JWT])
     refresh_token: str | None = Field(
-        None,
+        default=None,
         description="Good once, for POST /user/refresh, within 7 days, 30 in all; null before the second factor.",
         examples=[EXAMPLE_REFRESH],
     )
     token_id: UUID = Field(description="Id of this sign-in, for DELETE /token/{tokenId}.", examples=[EXAMPLE_ID])
     expires_at: int = Field(description="When the access token ends, in seconds since 1970.", examples=[1773653400])
-    mfa_required: bool = Field(False, description="Whether a second factor is still missing.", examples=[False])
+    mfa_required: bool = Field(default=False, description="Whether a second factor is still missing.", examples=[False])
     message: str = Field(description="One sentence for people.", examples=["Signed in."])
     user: SignedInPerson = Field(description="Who signed in.")
 
@@ -63,10 +62,14 @@ class Refresh(Input):
     """A refresh token, under either of its two names."""
 
     refresh_token: str | None = Field(
-        None, alias="refresh_token", max_length=200, description="The refresh token.", examples=[EXAMPLE_REFRESH]
+        default=None,
+        alias="refresh_token",
+        max_length=200,
+        description="The refresh token.",
+        examples=[EXAMPLE_REFRESH],
     )
     refresh_token_too: str | None = Field(
-        None,
+        default=None,
         alias="refreshToken",
         max_length=200,
         description="The same, under the name of the documentation.",
@@ -79,10 +82,9 @@ class Refresh(Input):
         return self.refresh_token or self.refresh_token_too or ""
 
 
-class Refreshed(Output):
+class Refreshed(Answer):
     """New tokens; the refresh token that was sent is spent."""
 
-    success: bool = Field(True, description="Always true here.", examples=[True])
     token: str = Field(description="The access token once more.", examples=[EXAMPLE_JWT])
     access_token: str = Field(description="Bearer token (JWT), good for an hour.", examples=[EXAMPLE_JWT])
     refresh_token: str = Field(description="The next refresh token, good once.", examples=[EXAMPLE_REFRESH])
@@ -105,10 +107,9 @@ class Profile(Output):
     is_business: bool = Field(description="Whether the organization says that it is a business.", examples=[False])
 
 
-class ProfileAnswer(Output):
+class ProfileAnswer(Answer):
     """Who I am."""
 
-    success: bool = Field(True, description="Always true here.", examples=[True])
     data: Profile = Field(description="Who I am.")
 
 
@@ -124,8 +125,7 @@ class SignInRow(Output):
     current: bool = Field(description="Whether this request belongs to it.", examples=[True])
 
 
-class SignIns(Output):
+class SignIns(Answer):
     """One's own sign-ins over the API, the newest first."""
 
-    success: bool = Field(True, description="Always true here.", examples=[True])
     tokens: list[SignInRow] = Field(description="The sign-ins.")

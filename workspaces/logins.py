@@ -20,7 +20,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from flashback import tokens
 from flashback.errors import Denied, NotFound
 from workspaces import events, sources
-from workspaces.models import Login, RefreshToken, User
+from workspaces.models import User
+from workspaces.token_models import Login, RefreshToken
 
 PREFIX = "fbr_"
 ACCESS, LIMITED = "access", "mfa"

@@ -265,39 +265,5 @@ class AuditHead(models.Model):
         return f"{self.chain} {self.number}"
 
 
-class Login(models.Model):
-    """One sign-in over the API: what its access tokens and refresh tokens stand on. It ends as a session does.
-
-    `standing` is the person's session hash at that moment: it changes with the password, and when sessions are ended.
-    Until `verified` it is good for nothing but the second factor.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="logins")
-    standing = models.CharField(max_length=64, editable=False)
-    verified = models.BooleanField(default=True)
-    ip = models.CharField("IP address", max_length=45, blank=True)
-    agent = models.CharField("program", max_length=80, blank=True)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    last_used_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        indexes = [models.Index(fields=["user", "revoked_at", "expires_at"], name="logins_of_a_person")]
-
-    def __str__(self) -> str:
-        return self.agent or "API sign-in"
-
-
-class RefreshToken(models.Model):
-    """The digest of one refresh token of a login. Each is good once; a second use ends the whole login."""
-
-    public_id = models.CharField(primary_key=True, max_length=8, editable=False)
-    login = models.ForeignKey(Login, models.CASCADE, related_name="refresh_tokens")
-    digest = models.CharField(max_length=64, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    used_at = models.DateTimeField(null=True, editable=False)
-
-    def __str__(self) -> str:
-        return self.public_id
+# Here, so that Django finds them.
+from workspaces.token_models import ApiToken, Login, RefreshToken  # noqa: E402, F401
