@@ -305,7 +305,12 @@ def key_id() -> str:
 
 def key_ids() -> list[str]:
     """Return the ids of all keys that open, the one that seals first. An id is the start of the key's SHA-256."""
-    return [hashlib.sha256(key.encode()).hexdigest()[:8] for key in settings.FIELD_ENCRYPTION_KEY]
+    return [_id_of(key) for key in settings.FIELD_ENCRYPTION_KEY]
+
+
+@lru_cache(maxsize=64)
+def _id_of(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
 
 
 def _address(binding: str, context: Context) -> dict[str, Any]:

@@ -119,7 +119,12 @@ TEMPLATES = [
                 "flashback.web.layout",
                 "workspaces.shell.context",
             ],
-            "builtins": ["ai_llm.templatetags.ui", "lucide.templatetags.lucide"],
+            "builtins": [
+                "flashback.templatetags.drawing",
+                "workspaces.templatetags.shell",
+                "ai_llm.templatetags.ui",
+                "lucide.templatetags.lucide",
+            ],
         },
     }
 ]
@@ -129,12 +134,14 @@ TEMPLATES = [
 SQLITE = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": DATA_DIR / "flashback.sqlite3",
+    # Each thread keeps its connection: opening one and setting it up costs as much as all queries of a page.
+    "CONN_MAX_AGE": None,
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 5,
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=5000;"
-            "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY;"
             "PRAGMA secure_delete=FAST"
         ),
     },

@@ -13,11 +13,13 @@ from django.conf import settings
 from django.forms import BoundField, CheckboxInput, PasswordInput
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
+
+from flashback.templatetags.drawing import address_of, constant
 
 register = template.Library()
 
@@ -108,7 +110,6 @@ PROBLEMS = {
 UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "min"))
 
 
-@register.simple_tag
 @lru_cache(maxsize=512)
 def icon(name: str, size: int = 16) -> SafeString:
     """Return a lucide icon as decoration: hidden from screen readers, `size` in CSS pixels, drawn once and kept."""
@@ -116,7 +117,6 @@ def icon(name: str, size: int = 16) -> SafeString:
     return mark_safe("".join(line.strip() for line in drawn.splitlines()))  # noqa: S308 - only icons of the package
 
 
-@register.simple_tag
 @lru_cache(maxsize=64)
 def glyph(name: str, size: int = 24) -> SafeString:
     """Return one of our own drawings inline: an AI LLM type in any case, or `mark`. An unknown name draws `other`."""
@@ -127,13 +127,16 @@ def glyph(name: str, size: int = 24) -> SafeString:
     return mark_safe(drawn.replace("<svg", sized, 1))  # noqa: S308 - only our own files
 
 
-@register.simple_tag
 @lru_cache(maxsize=64)
 def badge(state: str, label: str = "") -> SafeString:
     """Draw a state in words, colour and icon; "" is *not validated yet*, an unknown state shows its own name."""
     known = STATES.get(state or "never") or State(str(state).capitalize(), "quiet", "circle-dashed")
     shown = {"label": label or known.label, "tone": known.tone, "icon_name": known.icon}
     return mark_safe(render_to_string("ui/badge.html", shown).strip())  # noqa: S308 - the template escapes
+
+
+for name, tag in (("icon", icon), ("glyph", glyph), ("badge", badge)):
+    register.tag(name, constant(tag))
 
 
 @register.simple_tag
@@ -162,7 +165,7 @@ def ago(moment: datetime | None, never: str = "never", focusable: bool = True) -
     """
     if moment is None:
         return format_html('<span class="muted">{}</span>', never)
-    utc = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
+    utc = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(" ", "seconds")[:19]
     tab, words = (' tabindex="0"' if focusable else ""), distance(timezone.now() - moment)
     # Only figures and our own words: nothing here needs escaping, and a list draws this a hundred times.
     return SafeString(
@@ -185,7 +188,7 @@ def distance(passed: timedelta) -> str:
 def address(name: str, *arguments: Any) -> str:
     """Return the address of a named route, or "" when there is no such route, so that a menu can leave it out."""
     try:
-        return reverse(name, args=arguments)
+        return address_of(name, arguments)
     except NoReverseMatch:
         return ""
 
@@ -204,9 +207,11 @@ def menu_item(context: template.Context, name: str, label: str, icon_name: str, 
 @register.simple_tag(takes_context=True, name="active")
 def current(context: template.Context, name: str, section: str = "") -> str:
     """Return the value of aria-current: "page" on the route itself, "true" below it, "" elsewhere."""
-    request = cast("HttpRequest | None", context.get("request"))
-    match = request.resolver_match if request else None
-    route = (match.url_name or "") if match else ""
+    route = context.get("route")
+    if route is None:
+        request = cast("HttpRequest | None", context.get("request"))
+        match = request.resolver_match if request else None
+        route = (match.url_name or "") if match else ""
     if route == name:
         return "page"
     return "true" if section and route.startswith(section) else ""
