@@ -1,6 +1,7 @@
 """The four things that can go wrong inside a verb. Each edge (page, REST, command) translates them once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 
 class Problem(Exception):
@@ -51,3 +52,12 @@ class Invalid(Problem):
 
 class Conflict(Problem):
     """The input was right once, but something else happened in the meantime (409)."""
+
+
+@contextmanager
+def collecting(errors: dict[str, str]) -> Iterator[None]:
+    """Put what an `Invalid` raised inside says into `errors`, and go on: a form hears all that is wrong at once."""
+    try:
+        yield
+    except Invalid as invalid:
+        errors.update(invalid.errors)

@@ -40,14 +40,14 @@ _RULES = (
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^\s/?#@]*@"), rf"\1{MASK}@"),
-    # Paths that let whoever knows them in: the one-time link of the setup, and those of password mails.
-    (re.compile(r"(/setup/|/password/reset/key/\w{1,40}-)[^\s?#\"'<>]+"), rf"\1{MASK}"),
+    # Paths that let whoever knows them in: the one-time link of the setup, those of invitations and of password mails.
+    (re.compile(r"(/setup/|/invitation/|/password/reset/key/\w{1,40}-)[^\s?#\"'<>]+"), rf"\1{MASK}"),
     # Values that show by themselves what they are.
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
     (
         re.compile(
             r"\b(?:(?:sk|pk|rk|csk|nvapi|xai|pplx|glpat|pa|tgp_v1|xox[abeoprs])[-_]"
-            r"|(?:gsk|hf|r8|fw|fbk|gh[opsur]|github_pat)_)[\w-]{12,}"
+            r"|(?:gsk|hf|r8|fw|fb[ki]|gh[opsur]|github_pat)_)[\w-]{12,}"
             r"|\bAIza[\w-]{30,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bABSK[\w+/=]{20,}"
             r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|\bgAAAA[\w-]{60,}={0,2}"
         ),

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("setup/<str:token>", views.set_up, name="setup"),
     path("account", views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
+    path("", include("workspaces.people_urls")),
     path("", include("workspaces.space_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
     path("w/<slug:slug>/", include("repositories.urls")),

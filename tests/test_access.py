@@ -65,6 +65,7 @@ TABLE = {
     "account_reset_password_from_key": [public("GET", "/account/password/reset/key/1-abc", 200)],
     "account_reset_password_from_key_done": [public("GET", "/account/password/reset/key/done", 200)],
     "setup": [public("GET", "/setup/none", 410)],
+    "invitation": [public("GET", "/invitation/none", 404)],
     "admin": [same("GET", "/admin", 302)],
     "admin:ai_llm_aillm_validate": [
         row("POST", "/admin/ai_llm/aillm/{unreadable}/validate/", *[SIGN_IN] * 7, 303),

@@ -124,7 +124,7 @@ def test_a_refusal_names_the_role_and_who_can_grant_it(
     page = signed_in(people.reader).get(f"{base}/llm/new")
     assert page.status_code == 403
     assert "needs the role WRITE in the workspace Main" in text(page)
-    assert "administrator of your organization can grant it" in text(page)
+    assert "Ada Admin or Olivia Owner can grant it." in text(page)
 
 
 def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, base: str, people: People) -> None:

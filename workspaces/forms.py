@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from flashback.errors import Invalid
 from workspaces import members, spaces
 from workspaces.access import Access
-from workspaces.models import User, Workspace
+from workspaces.models import Invitation, User, Workspace
 
 AT_LEAST = "At least 12 characters. A few unrelated words are easy to remember and hard to guess."
 EMAIL = {"type": "email", "autocomplete": "username", "inputmode": "email", "spellcheck": "false"}
@@ -234,3 +234,20 @@ def _person(people: dict[str, User]) -> forms.ChoiceField:
 
 def _name_and_email(person: User) -> str:
     return f"{person.name} ({person.email})" if person.name else person.email
+
+
+class AcceptForm(VerbForm):
+    """Who somebody with an invitation is, and the password they choose; `invitations.accept` checks the values."""
+
+    name = forms.CharField(label="First name", required=False, widget=forms.TextInput({"autocomplete": "given-name"}))
+    last_name = forms.CharField(
+        label="Last name", required=False, widget=forms.TextInput({"autocomplete": "family-name"})
+    )
+    password = forms.CharField(
+        strip=False, help_text=AT_LEAST, widget=forms.PasswordInput({"autocomplete": "new-password"})
+    )
+
+    def __init__(self, *arguments: Any, invitation: Invitation, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        person = invitation.person
+        self.initial = {"name": person.name, "last_name": person.last_name} if person else {}

@@ -1,20 +1,17 @@
 """The verbs on members: who belongs to a workspace, and what they may do there. Nothing is cached anywhere."""
 
 from django.db import transaction
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Coalesce, Lower, NullIf
 
 from flashback.errors import Conflict, Denied, Invalid
 from workspaces import access, events, spaces
 from workspaces.access import Access, OrganizationRole
-from workspaces.models import Membership, User, Workspace
+from workspaces.models import Membership, User, UserQuerySet, Workspace
 
 UNKNOWN = (
-    "Nobody in your organization has this e-mail address. "
-    "An owner of your organization can invite new people; after that you can add them here."
+    "Nobody in your organization has this e-mail address. Who has the organization role Workspaces, "
+    "or a higher one, can invite new people."
 )
 ONESELF = "You cannot give yourself a role. Another ADMIN, or an administrator of your organization, can do it."
-NAMED = 3  # so many people are named in a sentence
 
 
 def add(actor: User, workspace: Workspace, person: User, *, role: str) -> Membership:
@@ -90,21 +87,16 @@ def by_email(actor: User, email: str) -> User:
     return person
 
 
-def candidates(actor: User, workspace: Workspace) -> "QuerySet[User]":
+def candidates(actor: User, workspace: Workspace) -> UserQuerySet:
     """Return whom `actor` can add: the active people of the organization who are no members yet, in order of names."""
-    active = User.objects.filter(organization=workspace.organization_id, is_active=True)
-    return by_label(active.exclude(memberships__workspace=workspace).exclude(pk=actor.pk))
+    active = User.objects.active().filter(organization=workspace.organization_id)
+    return active.exclude(memberships__workspace=workspace).exclude(pk=actor.pk).by_label()
 
 
-def administrators(workspace: Workspace) -> "QuerySet[User]":
+def administrators(workspace: Workspace) -> UserQuerySet:
     """Return who counts as ADMIN without being a member: the organization's owners and administrators."""
-    active = User.objects.filter(organization=workspace.organization_id, is_active=True)
-    return by_label(active.filter(organization_role__gte=OrganizationRole.ADMINISTRATOR))
-
-
-def by_label(people: "QuerySet[User]") -> "QuerySet[User]":
-    """Return the people in the order of what is shown for them: their names, or their e-mail addresses."""
-    return people.order_by(Lower(Coalesce(NullIf("name", Value("")), "email")), "pk")
+    active = User.objects.active().filter(organization=workspace.organization_id)
+    return active.with_role(OrganizationRole.ADMINISTRATOR).by_label()
 
 
 def _clean(role: str) -> Access:
@@ -145,7 +137,6 @@ def _keep_an_admin(workspace: Workspace, membership: Membership) -> None:
 
 
 def _who_else(workspace: Workspace) -> str:
-    people = [person.label for person in administrators(workspace)]
-    named = ", ".join(people[:NAMED]) + (f" and {len(people) - NAMED} more" if len(people) > NAMED else "")
+    who = access.named(administrators(workspace))
     can = "Owners and administrators of your organization can do that too"
-    return f"{can}: {named}." if named else f"{can}."
+    return f"{can}: {who}." if who else f"{can}."

@@ -6,35 +6,95 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models.functions import Coalesce, Lower, NullIf
+from django.db.models.functions import Coalesce, Concat, Lower, NullIf, Trim
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from workspaces.access import Access, Limits, OrganizationRole
 
 
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    """Reads of organizations."""
+
+    def visible_to(self, actor: "User") -> Self:
+        """The actor's own organization, and no other."""
+        return self.filter(pk=actor.organization_id) if actor.is_active and actor.organization_id else self.none()
+
+
 class Organization(models.Model):
-    """The tenant. Everything else belongs to exactly one."""
+    """The tenant. Everything else belongs to exactly one. The fields below `name_key` are those of the public API."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     name_key = models.CharField(max_length=400, unique=True, editable=False)
+    domain = models.CharField(max_length=253, blank=True)
+    website = models.CharField(max_length=200, blank=True)
+    address1 = models.CharField("address", max_length=120, blank=True)
+    address2 = models.CharField("address, second line", max_length=120, blank=True)
+    city = models.CharField(max_length=80, blank=True)
+    zipcode = models.CharField("postal code", max_length=20, blank=True)
+    state = models.CharField(max_length=80, blank=True)
+    country = models.CharField(max_length=80, blank=True)
+    phone = models.CharField(max_length=40, blank=True)
+    is_business = models.BooleanField("business", default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = OrganizationQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
 
 
-class UserManager(BaseUserManager["User"]):
+def _label(prefix: str = "") -> Lower:
+    """Return `User.label` as the databases sort it."""
+    whole = Trim(Concat(f"{prefix}name", models.Value(" "), f"{prefix}last_name"))
+    return Lower(Coalesce(NullIf(whole, models.Value("")), f"{prefix}email"))
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Reads of people."""
+
+    def active(self) -> Self:
+        """Those who may sign in."""
+        return self.filter(is_active=True)
+
+    def with_role(self, least: OrganizationRole) -> Self:
+        """Those with at least this role in their organization."""
+        return self.filter(organization_role__gte=least)
+
+    def by_label(self) -> Self:
+        """In the order of what is shown for them: their names, or their e-mail addresses."""
+        return self.order_by(_label(), "pk")
+
+    def visible_to(self, actor: "User") -> Self:
+        """Whose names this person may see: who manages people sees all of the organization.
+
+        Others see themselves, those they share a workspace with, and who administers the organization.
+        """
+        if not actor.is_active or actor.organization_id is None:
+            return self.none()
+        own = self.filter(organization=actor.organization_id)
+        if actor.organization_role >= OrganizationRole.WORKSPACES:
+            return own
+        shared = Membership.objects.filter(workspace__memberships__user=actor).values("user")
+        everywhere = models.Q(organization_role__gte=OrganizationRole.ADMINISTRATOR)
+        return own.filter(models.Q(pk=actor.pk) | models.Q(pk__in=shared) | everywhere)
+
+
+_Accounts = BaseUserManager.from_queryset(UserQuerySet)
+
+
+class UserManager(_Accounts["User"]):  # type: ignore[valid-type]  # made at run time, where mypy expects a class
     """Creates people by e-mail address, which is stored in lower case."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
         """Find a person by e-mail address, without regard to case."""
-        return self.get(email=(username or "").lower())
+        found: User = self.get(email=(username or "").lower())
+        return found
 
     def create_user(self, email: str, password: str | None = None, **values: Any) -> "User":
         """Create a person; without a password they cannot sign in until they reset it."""
-        person = self.model(email=email.strip().lower(), **values)
+        person: User = self.model(email=email.strip().lower(), **values)
         person.set_password(password)
         person.save(using=self._db)
         return person
@@ -50,6 +110,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField("e-mail address", unique=True)
     name = models.CharField(max_length=120, blank=True)
+    last_name = models.CharField(max_length=120, blank=True)
     organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True, related_name="people")
     organization_role = models.PositiveSmallIntegerField(
         choices=OrganizationRole.choices, default=OrganizationRole.USER
@@ -80,9 +141,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
     @property
+    def full_name(self) -> str:
+        """First and last name; many people have all of it in `name`. "" for nobody named yet."""
+        return f"{self.name} {self.last_name}".strip()
+
+    @property
     def label(self) -> str:
         """The name to show for this person: their own, or the e-mail address."""
-        return self.name or self.email
+        return self.full_name or self.email
 
     def end_sessions(self) -> None:
         """Make every session of this person worthless for good, here and elsewhere. The caller saves."""
@@ -172,8 +238,7 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
     def by_label(self) -> Self:
         """In the order of the people's labels, each with its person."""
-        label = Lower(Coalesce(NullIf("user__name", models.Value("")), "user__email"))
-        return self.select_related("user").order_by(label, "pk")
+        return self.select_related("user").order_by(_label("user__"), "pk")
 
 
 class Membership(models.Model):
@@ -191,6 +256,83 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role} {self.workspace_id}"
+
+
+class InvitationState(models.TextChoices):
+    """What became of an invitation."""
+
+    OPEN = "open", "Open"
+    ACCEPTED = "accepted", "Accepted"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    EXPIRED = "expired", "Expired"
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    """Reads of invitations."""
+
+    def visible_to(self, actor: User) -> Self:
+        """Those of the actor's organization, for who manages people."""
+        if not actor.is_active or actor.organization_id is None:
+            return self.none()
+        manages = actor.organization_role >= OrganizationRole.WORKSPACES
+        return self.filter(organization=actor.organization_id) if manages else self.none()
+
+    def open(self) -> Self:
+        """Those that can still be accepted."""
+        return self.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """An account that waits for its person. The link holds a token, of which only the digest is kept.
+
+    `person` is set where the account exists already and only lacks a password.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="invitations")
+    email = models.EmailField("e-mail address")
+    role = models.PositiveSmallIntegerField(choices=OrganizationRole.choices, default=OrganizationRole.USER)
+    person = models.ForeignKey(User, models.CASCADE, null=True, related_name="invitations")
+    public_id = models.CharField(max_length=8, unique=True)
+    digest = models.CharField(max_length=64)
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField()
+    by_mail = models.BooleanField(default=False)
+    accepted_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "created_at"], name="invitations_by_age")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def state(self) -> InvitationState:
+        """What became of it, by now."""
+        if self.accepted_at is not None:
+            return InvitationState.ACCEPTED
+        if self.withdrawn_at is not None:
+            return InvitationState.WITHDRAWN
+        return InvitationState.EXPIRED if self.expires_at <= timezone.now() else InvitationState.OPEN
+
+
+class PromisedMembership(models.Model):
+    """A role in a workspace that comes with an invitation."""
+
+    invitation = models.ForeignKey(Invitation, models.CASCADE, related_name="promised")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="promised")
+    role = models.CharField(max_length=5, choices=Access.role_choices())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["invitation", "workspace"], name="one_promise_per_workspace")]
+
+    def __str__(self) -> str:
+        return f"{self.invitation_id} {self.role} {self.workspace_id}"
 
 
 class ActorKind(models.TextChoices):

@@ -1,5 +1,11 @@
 """The verbs on organizations."""
 
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -7,8 +13,8 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 
 from flashback import names
-from flashback.errors import Conflict, Invalid
-from workspaces import events, spaces
+from flashback.errors import Conflict, Invalid, NotFound, collecting
+from workspaces import access, events, spaces
 from workspaces.access import OrganizationRole
 from workspaces.models import Organization, User
 
@@ -17,6 +23,9 @@ SAME_EMAIL = "There is already a person with this e-mail address."
 LONGEST_EMAIL = 254
 # Any number will do, as long as nothing else here takes an advisory lock with it.
 FOUNDING = 7_301_994
+# What a profile holds besides its name, and whether it is a business.
+PROFILE = ("domain", "website", "address1", "address2", "city", "zipcode", "state", "country", "phone")
+HOST_NAME = re.compile(r"(?=.{4,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 def has_owner() -> bool:
@@ -40,6 +49,123 @@ def found(*, organization: str, workspace: str, email: str, name: str, password:
             return _found(checked, hashed)
     except IntegrityError:
         raise Invalid(_taken(checked) or {"": "Somebody else did the same just now. Try again."}) from None
+
+
+def update(actor: User, organization: Organization, **given: Any) -> Organization:
+    """Change the profile of the actor's organization and record `organization.updated` with old and new values.
+
+    `given` holds any of name, is_business and the fields of PROFILE; what is left out stays. Nothing new records
+    nothing. Raises `Denied` below the organization role Administrator, `NotFound` for another organization, and
+    `Invalid` for these fields, with all that is wrong at once.
+    """
+    if organization.pk != actor.organization_id:
+        raise NotFound
+    access.require_organization(actor, OrganizationRole.ADMINISTRATOR)
+    values = _profile(given)
+    try:
+        with transaction.atomic():
+            row, actor = lock(actor)
+            access.require_organization(actor, OrganizationRole.ADMINISTRATOR)
+            changed = {field: [getattr(row, field), new] for field, new in values.items() if getattr(row, field) != new}
+            for field, (_, new) in changed.items():
+                setattr(row, field, new)
+            if changed:
+                row.name_key = names.key(row.name)
+                row.save(update_fields=[*changed, "name_key"])
+                events.record(actor, "organization.updated", row, organization=row, details=changed)
+    except IntegrityError:
+        raise Invalid({"name": SAME_NAME}) from None
+    return row
+
+
+def transfer_ownership(actor: User, person: User) -> User:
+    """Make `person` an owner in the place of `actor`, who becomes an administrator; return the new owner.
+
+    Records `organization.ownership_transferred`. Raises `Denied` for who is no owner, and `Invalid` for the field
+    `person`: oneself, of another organization, not active, or an owner already.
+    """
+    access.require_organization(actor, OrganizationRole.OWNER)
+    with transaction.atomic():
+        organization, actor = lock(actor)
+        access.require_organization(actor, OrganizationRole.OWNER)
+        heir = organization.people.filter(pk=person.pk).first()
+        _refuse_heir(actor, heir)
+        assert heir is not None  # noqa: S101 - refused above
+        heir.organization_role, actor.organization_role = OrganizationRole.OWNER, OrganizationRole.ADMINISTRATOR
+        heir.save(update_fields=["organization_role"])
+        actor.save(update_fields=["organization_role"])
+        details = {"owner": [actor.email, heir.email]}
+        events.record(
+            actor, "organization.ownership_transferred", organization, organization=organization, details=details
+        )
+    return heir
+
+
+def lock(actor: User) -> tuple[Organization, User]:
+    """Hold the row of the actor's organization until the transaction ends; return it, and the actor as they are now.
+
+    What decides about roles is read behind this lock, the actor's own role too.
+    """
+    organization = Organization.objects.select_for_update(of=("self",), no_key=True).get(people=actor)
+    return organization, User.objects.select_related("organization").get(pk=actor.pk)
+
+
+def _refuse_heir(actor: User, heir: User | None) -> None:
+    if heir is None:
+        raise Invalid({"person": "Nobody of this kind is in your organization."})
+    if heir.pk == actor.pk or heir.organization_role == OrganizationRole.OWNER:
+        raise Invalid({"person": f"{heir.label} is an owner already."})
+    if not heir.is_active:
+        raise Invalid({"person": f"The account of {heir.label} is not active. Reactivate it first."})
+
+
+def _profile(given: Mapping[str, Any]) -> dict[str, Any]:
+    errors: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for field, value in given.items():
+        with collecting(errors):
+            values[field] = _profile_value(field, value)
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def _profile_value(field: str, value: Any) -> Any:
+    if field == "is_business":
+        return bool(value)
+    if field == "name":
+        return names.clean(value, label="Name of the organization")
+    if field not in PROFILE:
+        raise Invalid({field: "An organization has no such field."})
+    text = " ".join(str(value or "").split())
+    longest = getattr(Organization._meta.get_field(field), "max_length", 0)
+    if len(text) > longest:
+        raise Invalid({field: f"This has {len(text)} characters; at most {longest} are possible."})
+    if any(unicodedata.category(character)[0] == "C" for character in text):
+        raise Invalid({field: "This holds an invisible character. Type it again."})
+    if field == "domain":
+        return _domain(text)
+    return _website(text) if field == "website" else text
+
+
+def _domain(text: str) -> str:
+    domain = text.lower().removeprefix("@").rstrip(".")
+    if domain and not HOST_NAME.fullmatch(domain):
+        raise Invalid({"domain": "Enter a domain such as example.com, without https:// and without a path."})
+    return domain
+
+
+def _website(text: str) -> str:
+    website = text if not text or "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(website)
+        host = parts.hostname or ""
+        fine = parts.scheme in {"http", "https"} and not parts.username and HOST_NAME.fullmatch(host.lower())
+    except ValueError:
+        fine = None
+    if website and not fine:
+        raise Invalid({"website": "Enter an address such as https://www.example.com."})
+    return website
 
 
 def _found(checked: dict[str, str], hashed: str) -> User:
@@ -98,10 +224,10 @@ def wrong_email(email: str) -> dict[str, str]:
     return {"email": "This e-mail address is too long."} if len(email) > LONGEST_EMAIL else {}
 
 
-def wrong_password(password: str, email: str, name: str) -> dict[str, str]:
+def wrong_password(password: str, email: str, name: str, last_name: str = "") -> dict[str, str]:
     """Return what is wrong with a new password of this person as {"password": message}, {} for nothing."""
     try:
-        validate_password(password, User(email=email, name=name))
+        validate_password(password, User(email=email, name=name, last_name=last_name))
     except ValidationError as invalid:
         return {"password": " ".join(invalid.messages)}
     return {}

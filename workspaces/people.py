@@ -1,14 +1,185 @@
-"""The verbs on people."""
+"""The verbs on people: accounts, their roles in the organization, and who may sign in at all."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 
 from flashback import names
-from flashback.errors import Conflict, Denied, Invalid
-from workspaces import events, organizations
+from flashback.errors import Conflict, Denied, Invalid, collecting
+from workspaces import access, events, organizations
+from workspaces.access import OrganizationRole
 from workspaces.apps import SUPPORT
 from workspaces.models import User
+
+LAST_OWNER = (
+    "{person} is the last active owner, and an organization keeps at least one. "
+    "Give somebody else the role Owner first."
+)
+ROLES = f"Choose one of the roles: {', '.join(OrganizationRole.labels)}."
+
+
+def create(
+    actor: User,
+    *,
+    email: str,
+    name: str = "",
+    last_name: str = "",
+    role: int = OrganizationRole.USER,
+    password: str | None = None,
+) -> User:
+    """Create an account in the organization of `actor` and record `person.created`.
+
+    Without a password nobody can sign in with it until `invitations.create` with this `person` gives them a link.
+    Raises `Denied` below the organization role Workspaces and for a role above one's own, and `Invalid` for the fields
+    email, name, last_name, role and password, with all that is wrong at once.
+    """
+    access.require_organization(actor, OrganizationRole.WORKSPACES)
+    values = _checked(actor, email, role, name=name, last_name=last_name, password=password)
+    person = User(**values, password=make_password(password))  # before the transaction: it takes long on purpose
+    try:
+        with transaction.atomic():
+            person.organization, actor = organizations.lock(actor)
+            access.require_grant(actor, values["organization_role"])
+            person.save(force_insert=True)
+            events.record(actor, "person.created", person, details={"role": values["organization_role"].label})
+    except IntegrityError:
+        raise Invalid({"email": organizations.SAME_EMAIL}) from None
+    return person
+
+
+def update(actor: User, person: User, *, name: str | None = None, last_name: str | None = None) -> User:
+    """Change what somebody is called, oneself too; what is None stays. Records `person.updated` if anything is new.
+
+    Raises `Denied` for others, unless one manages people and they are not above oneself, and `Invalid` (name,
+    last_name).
+    """
+    if actor.pk != person.pk or not actor.is_active or actor.limits is not None:
+        access.require_rank(actor, person)
+    given = {"name": name, "last_name": last_name}
+    values = clean_names({field: text for field, text in given.items() if text is not None})
+    with transaction.atomic():
+        row = User.objects.select_for_update(of=("self",), no_key=True).get(pk=person.pk)
+        changed = {field: [getattr(row, field), new] for field, new in values.items() if getattr(row, field) != new}
+        for field, (_, new) in changed.items():
+            setattr(row, field, new)
+        if changed:
+            row.save(update_fields=list(changed))
+            events.record(actor, "person.updated", row, organization=row.organization, details=changed)
+    return row
+
+
+def set_role(actor: User, person: User, *, role: int) -> User:
+    """Give somebody another role in the organization, good from their next request on. Records `person.role_changed`.
+
+    The same role again changes and records nothing. Of two owners who lower each other at the same moment, one is
+    refused. Raises `Denied` below the organization role Workspaces, for a role above one's own and for people above
+    oneself, and `Invalid` for the field `role` (unknown, or the last owner).
+    """
+    access.require_rank(actor, person)
+    wanted = clean_role(role)
+    access.require_grant(actor, wanted)
+    with transaction.atomic():
+        _, actor = organizations.lock(actor)
+        row = _ranked(actor, person)
+        was = OrganizationRole(row.organization_role)
+        access.require_grant(actor, wanted)
+        if was == wanted:
+            return row
+        _keep_an_owner(row)
+        row.organization_role = wanted
+        row.save(update_fields=["organization_role"])
+        events.record(actor, "person.role_changed", row, details={"role": [was.label, wanted.label]})
+    return row
+
+
+def deactivate(actor: User, person: User) -> User:
+    """Keep somebody out. Their sessions and tokens end at once, for good. Records `person.deactivated`.
+
+    Memberships stay, so that `reactivate` brings the person back as they were. Somebody who is not active stays so.
+    Raises `Denied` below the organization role Workspaces, for people above oneself and for oneself, and `Invalid` for
+    the field `role` when it is the last owner.
+    """
+    access.require_rank(actor, person)
+    if actor.pk == person.pk:
+        raise Denied("You cannot deactivate your own account. Somebody else who manages people can.")
+    with transaction.atomic():
+        _, actor = organizations.lock(actor)
+        row = _ranked(actor, person)
+        if not row.is_active:
+            return row
+        _keep_an_owner(row)
+        row.is_active = False
+        row.end_sessions()
+        row.save(update_fields=["is_active", "session_epoch"])
+        events.record(actor, "person.deactivated", row)
+    return row
+
+
+def reactivate(actor: User, person: User) -> User:
+    """Let somebody in again, with the role and the memberships they had; they sign in anew. Records
+    `person.reactivated`; somebody who is active stays so. Raises `Denied` as `deactivate`.
+    """
+    access.require_rank(actor, person)
+    with transaction.atomic():
+        _, actor = organizations.lock(actor)
+        row = _ranked(actor, person)
+        if row.is_active:
+            return row
+        row.is_active = True
+        row.save(update_fields=["is_active"])
+        events.record(actor, "person.reactivated", row)
+    return row
+
+
+def clean_role(role: object) -> OrganizationRole:
+    """Return the organization role of this number. Raises `Invalid` for the field `role`."""
+    if isinstance(role, bool) or role not in OrganizationRole.values:
+        raise Invalid({"role": ROLES})
+    return OrganizationRole(role)
+
+
+def clean_names(given: Mapping[str, str]) -> dict[str, str]:
+    """Return `name` and `last_name` as they are stored; both may be blank. Raises `Invalid` for these fields."""
+    errors: dict[str, str] = {}
+    labels, values = {"name": "First name", "last_name": "Last name"}, {}
+    for field, text in given.items():
+        with collecting(errors):
+            values[field] = names.clean(text, field=field, label=labels[field]) if text.strip() else ""
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def _checked(actor: User, email: str, role: int, *, name: str, last_name: str, password: str | None) -> dict[str, Any]:
+    errors: dict[str, str] = {}
+    values: dict[str, Any] = {"email": email.strip().lower()}
+    with collecting(errors):
+        values["organization_role"] = clean_role(role)
+        access.require_grant(actor, values["organization_role"])
+    with collecting(errors):
+        values |= clean_names({"name": name, "last_name": last_name})
+    errors |= organizations.wrong_email(values["email"])
+    if password is not None:
+        errors |= organizations.wrong_password(password, values["email"], name, last_name)
+    if errors:
+        raise Invalid(errors)
+    return values
+
+
+def _ranked(actor: User, person: User) -> User:
+    row = User.objects.select_related("organization").get(pk=person.pk)
+    access.require_rank(actor, row)
+    return row
+
+
+def _keep_an_owner(person: User) -> None:
+    """Refuse to lose the last active owner. The organization's row must be held."""
+    owners = User.objects.active().filter(organization=person.organization_id, organization_role=OrganizationRole.OWNER)
+    if person.organization_role == OrganizationRole.OWNER and not owners.exclude(pk=person.pk).exists():
+        raise Invalid({"role": LAST_OWNER.format(person=person.label)})
 
 
 def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> User:

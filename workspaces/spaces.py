@@ -2,7 +2,9 @@
 
 import re
 import secrets
+from dataclasses import dataclass
 from itertools import chain, count
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
@@ -17,6 +19,7 @@ SAME_NAME = "Your organization already has a workspace with this name. Choose an
 GONE = "This workspace was deleted in the meantime."
 LONGEST_SLUG = 50
 OFFERED = 50
+LISTED = 20
 LABEL = "Workspace name"
 # A name in another script leaves no slug behind; such a workspace is found by this and a short random word.
 NAMELESS = "workspace-"
@@ -76,6 +79,61 @@ def rename(actor: User, workspace: Workspace, *, name: str, keep_slug: bool = Fa
             return _rename(actor, row, name, row.slug if keep_slug else _next_slug(row, name))
     except IntegrityError:
         raise Invalid({"name": SAME_NAME}) from None
+
+
+def delete(actor: User, workspace: Workspace, *, confirmed: str) -> None:
+    """Delete an empty workspace with its memberships and record `workspace.deleted`; its events stay.
+
+    `confirmed` must be its name. What was deleted in it before, and waits to be purged, goes with it. Raises `Denied`
+    below ADMIN, `Conflict` when it is gone or holds AI LLMs or repositories, also when one came at this very moment,
+    and `Invalid` for the field `name`.
+    """
+    access.require(actor, workspace, Access.ADMIN)
+    with transaction.atomic():
+        # Held against new rows in it too, not only against changes: no `no_key`.
+        Workspace.objects.select_for_update(of=("self",)).filter(pk=workspace.pk).first()
+        row = lock(actor, workspace)
+        if held := holdings(row):
+            raise Conflict(f"{row.name} cannot be deleted: it holds {held}. Delete or move them first.")
+        if names.key(" ".join(confirmed.split())) != row.name_key:
+            raise Invalid({"name": f"This is not the name. Type {row.name} to confirm."})
+        details = {"slug": row.slug, "members": row.memberships.count()}
+        # Other apps' rows, found from this end: they import this app, and not the other way round.
+        row.repositories.all().delete()
+        row.ai_llms.all().delete()
+        events.record(actor, "workspace.deleted", row, organization=row.organization, details=details)
+        row.delete()
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What keeps a workspace from being deleted: the first rows by name, and how many there are."""
+
+    ai_llms: "list[Any]"
+    repositories: "list[Any]"
+    ai_llm_count: int
+    repository_count: int
+
+    def __bool__(self) -> bool:
+        return bool(self.ai_llm_count or self.repository_count)
+
+    def __str__(self) -> str:
+        parts = (
+            _count(self.ai_llm_count, "AI LLM", "AI LLMs"),
+            _count(self.repository_count, "repository", "repositories"),
+        )
+        return " and ".join(filter(None, parts))
+
+
+def holdings(workspace: Workspace) -> Holdings:
+    """Return what a workspace holds, without what was deleted and waits to be purged."""
+    ai_llms = workspace.ai_llms.filter(deleted_at=None).order_by("name_key")
+    repositories = workspace.repositories.filter(deleted_at=None).order_by("name_key")
+    return Holdings(list(ai_llms[:LISTED]), list(repositories[:LISTED]), ai_llms.count(), repositories.count())
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}" if number else ""
 
 
 def lock(actor: User, workspace: Workspace) -> Workspace:

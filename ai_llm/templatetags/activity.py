@@ -60,12 +60,23 @@ WORDS = {
     "ai_api_key.revoked": "AI API key revoked",
     "workspace.created": "workspace created",
     "workspace.renamed": "workspace renamed",
+    "workspace.deleted": "workspace deleted",
     "member.added": "added as a member",
     "member.role_changed": "role changed",
     "member.removed": "is no longer a member",
     "organization.created": "organization created",
+    "organization.updated": "organization changed",
+    "organization.ownership_transferred": "ownership transferred",
     "person.created": "person added",
+    "person.updated": "name changed",
+    "person.role_changed": "role in the organization changed",
+    "person.deactivated": "deactivated",
+    "person.reactivated": "reactivated",
     "person.standing_changed": "standing changed",
+    "invitation.created": "invited",
+    "invitation.resent": "invited again, with a new link",
+    "invitation.withdrawn": "invitation withdrawn",
+    "invitation.accepted": "invitation accepted",
     "person.signed_in": "signed in",
     "person.sign_in_failed": "sign-in failed",
     "person.signed_out": "signed out",
@@ -96,6 +107,7 @@ SUBJECTS = {
     "person": "People and sign-in",
     "login": "Sign-ins over the API",
     "api_token": "API tokens",
+    "invitation": "Invitations",
     "staff": "Staff",
     "secrets": "Keys",
     "backup": "Backups",
@@ -109,6 +121,7 @@ def event_words(event: Event) -> str:
     details = _details(event)
     words = (
         _told(event.action, details)
+        or _told_of_people(event.action, details)
         or _told_of_looks(event.action, details)
         or _told_of_repository(event.action, details)
         or WORDS.get(event.action, event.action.replace(".", " ").replace("_", " "))
@@ -202,6 +215,18 @@ def _told(action: str, details: dict[str, Any]) -> str:
             return f"is the new name of the workspace {old}"
         case "workspace.renamed", {"slug": [old, new]}:
             return f"address changed from /w/{old} to /w/{new}"
+    return ""
+
+
+def _told_of_people(action: str, details: dict[str, Any]) -> str:
+    match action, details:
+        case "person.role_changed", {"role": [old, new]}:
+            return f"role in the organization changed from {old} to {new}"
+        case "organization.ownership_transferred", {"owner": [old, new]}:
+            return f"ownership went from {old} to {new}"
+        case "invitation.created", {"role": role, "workspaces": {**places}}:
+            where = ", ".join(f"{name} ({access})" for name, access in list(places.items())[:3])
+            return f"invited with the role {role}" + (f" and to {where}" if where else "")
     return ""
 
 
