@@ -16,7 +16,8 @@ from tests.conftest import People
 from workspaces import access, invitations, spaces
 from workspaces import people as people_verbs
 from workspaces.access import Access, OrganizationRole
-from workspaces.models import Event, Invitation, InvitationState, Membership, User
+from workspaces.invitation_models import Invitation, InvitationState
+from workspaces.models import Event, Membership, User
 
 NEW = "nia@example.com"
 

@@ -14,7 +14,8 @@ from flashback.web import see_other
 from workspaces import invitations, sign_ins
 from workspaces.access import OrganizationRole
 from workspaces.forms import AcceptForm
-from workspaces.models import Invitation, User
+from workspaces.invitation_models import Invitation
+from workspaces.models import User
 
 # Without the path, which holds the token: neither other pages nor the logs of a proxy get it as a referrer. (Without
 # any origin browsers would send "Origin: null" with the form, which `flashback.web.CsrfMiddleware` refuses.)

@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from flashback.errors import Invalid
 from workspaces import members, spaces
 from workspaces.access import Access
-from workspaces.models import Invitation, User, Workspace
+from workspaces.invitation_models import Invitation
+from workspaces.models import User, Workspace
 
 AT_LEAST = "At least 12 characters. A few unrelated words are easy to remember and hard to guess."
 EMAIL = {"type": "email", "autocomplete": "username", "inputmode": "email", "spellcheck": "false"}

@@ -21,15 +21,8 @@ from flashback import mail, tokens
 from flashback.errors import Conflict, Denied, Invalid, NotFound, collecting
 from workspaces import access, events, organizations, people
 from workspaces.access import Access, OrganizationRole
-from workspaces.models import (
-    Invitation,
-    InvitationState,
-    Membership,
-    Organization,
-    PromisedMembership,
-    User,
-    Workspace,
-)
+from workspaces.invitation_models import Invitation, InvitationState, PromisedMembership
+from workspaces.models import Membership, Organization, User, Workspace
 
 LIFETIME = timedelta(days=7)
 PREFIX = "fbi_"
