@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from ai_llm import causes, permits
+from ai_llm import causes, permits, topics
 from ai_llm.models import Check, Verdict
 from flashback.outbound import Stage
 
@@ -78,9 +78,10 @@ def present(check: Check | Result) -> dict[str, Any]:
 
     `verdict` and `verdict_label`, `cause`, `headline`, `sentence`, `action` {kind, label, url, endpoint, after},
     `needs_nobody`, `until` (when the provider wants to be asked again, None when now), `permit` (the line for the
-    operator, or ""), `stages` [{name, label, state, ms, words}] where state may also be limited or undecided, `url`,
-    `status`, `provider_code`, `excerpt`, `models`, `model_count`, `more_models`, `milliseconds`, `message` ({} or
-    {model, latency, tokens_in, tokens_out} of a tiny message), and `text`, the whole as plain text.
+    operator, or ""), `topic` (the section of Help that explains it), `stages` [{name, label, state, ms, words}] where
+    state may also be limited or undecided, `url`, `status`, `provider_code`, `excerpt`, `models`, `model_count`,
+    `more_models`, `milliseconds`, `message` ({} or {model, latency, tokens_in, tokens_out} of a tiny message), and
+    `text`, the whole as plain text.
     """
     cause = causes.CAUSES.get(check.cause)
     if cause is None:  # stored by another version of the catalogue
@@ -97,6 +98,7 @@ def present(check: Check | Result) -> dict[str, Any]:
         "needs_nobody": cause.needs_nobody,
         "until": _until(check, action.after),
         "permit": permits.for_check(cause.code, facts),
+        "topic": topics.of(cause.code).slug,
         "stages": [_shown(stage, cause) for stage in check.stages],
         "url": check.url,
         "status": check.status,

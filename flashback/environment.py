@@ -100,6 +100,23 @@ def public_url(name: str, default: str) -> str:
     return value
 
 
+def contact(name: str, default: str) -> str:
+    """Return where people get help, as a link: an address of the web, or an e-mail address as mailto:."""
+    value = text(name, default)
+    if re.fullmatch(r"[^\s@:/<>\"]+@[^\s@:/<>\"]+\.[^\s@:/<>\"]+", value):
+        return f"mailto:{value}"
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in {"http", "https"} and _is_host(parts.hostname or "") and "@" not in parts.netloc
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\"<>]", value):
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; write an address such as https://help.example.com, or an e-mail address."
+        )
+    return value
+
+
 def _is_host(host: str) -> bool:
     """Tell whether `host` is one name or address; wildcards, a leading dot and 0.0.0.0 are not."""
     try:

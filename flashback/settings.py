@@ -18,6 +18,8 @@ PORT = environment.integer("PORT", 8000, least=1, most=65535)
 WORKERS = environment.integer("FLASHBACK_WORKERS", 1, least=1, most=64)
 PUBLIC_URL = environment.public_url("FLASHBACK_PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 HTTPS = PUBLIC_URL.startswith("https://")
+# The default is the contact that the platform's public guide names.
+SUPPORT_URL = environment.contact("FLASHBACK_SUPPORT_URL", "https://discord.com/invite/yy8kyM5qFB")
 DEBUG = environment.flag("DEBUG")
 TESTING = "pytest" in sys.modules
 

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from ai_llm import operators
+from ai_llm import help_views, operators
 from flashback import api, envelope
 from flashback.styleguide import styleguide
 from workspaces import address, views
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account", views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
     path("", include("workspaces.people_urls")),
+    path("help", help_views.index, name="help"),
+    path("help/<slug:name>", help_views.section, name="help_section"),
     path("", include("workspaces.space_urls")),
     path("w/<slug:slug>/", include("ai_llm.urls")),
     path("w/<slug:slug>/", include("repositories.urls")),

@@ -53,6 +53,8 @@ REPOSITORY = "/w/{slug}/repositories/{repository}"
 KEY = REPOSITORY + "/keys/{api_key}"
 TABLE = {
     "home": [row("GET", "/", SIGN_IN, 302, 302, 302, 302, 200, 302, 200)],
+    "help": [same("GET", "/help", 200)],
+    "help_section": [same("GET", "/help/troubleshooting", 200), same("GET", "/help/nothing", 404)],
     "account": [same("GET", "/account", 200)],
     "account_login": [public("GET", "/account/login", 200, *[302] * 7)],
     "account_logout": [public("GET", "/account/logout", 302, *[200] * 7)],
