@@ -56,8 +56,8 @@ def _page(request: HttpRequest, name: str, values: dict[str, Any]) -> HttpRespon
 
 
 def _exists(path: str) -> bool:
+    """Tell whether a page is there: below /api a last route answers for everything that is not."""
     try:
-        resolve(path)
+        return resolve(path).url_name != "api_nothing"
     except Resolver404:
         return False
-    return True

@@ -131,8 +131,8 @@ def test_the_contact_is_the_operators(client: Client, settings: object) -> None:
 
 
 def test_the_rest_api_is_linked_where_it_is(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(help_views, "API_PAGES", "/no/such/pages")
-    assert "/no/such/pages" not in client.get("/help").content.decode()
+    monkeypatch.setattr(help_views, "API_PAGES", "/api/no/such/pages")
+    assert "/api/no/such/pages" not in client.get("/help").content.decode()
     monkeypatch.setattr(help_views, "API_PAGES", "/account")
     page = " ".join(client.get("/help").content.decode().split())
     assert '<a href="/account" hx-boost="false">REST API</a>' in page
