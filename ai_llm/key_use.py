@@ -1,7 +1,8 @@
 """Which keys this installation has and needs, for whoever runs it: ids and counts, and never a key or a secret."""
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -47,7 +48,7 @@ class Needing:
 def of_each() -> list[KeyUse]:
     """Return every key that is at hand or needed: first the one that seals, then in the order of the keyring."""
     held = sealed.key_ids()
-    secrets, chains = _by_key(resealing.filled()), _by_key(AuditHead.objects.exclude(key_id=""))
+    secrets, chains = _by_key(*resealing.filled()), _by_key(AuditHead.objects.exclude(key_id=""))
     others = sorted((secrets.keys() | chains.keys()) - set(held))
     return [
         KeyUse(
@@ -105,6 +106,8 @@ def _last_failed() -> dict[str, str]:
     return {str(key): failed[str(key)] for key in unchanged}
 
 
-def _by_key(rows: "QuerySet[Credential] | QuerySet[AuditHead]") -> dict[str, int]:
-    pairs: Iterator[tuple[str, int]] = iter(rows.order_by().values_list("key_id").annotate(number=Count("pk")))
-    return dict(pairs)
+def _by_key(*tables: "QuerySet[Any]") -> Counter[str]:
+    found: Counter[str] = Counter()
+    for rows in tables:
+        found.update(dict(rows.order_by().values_list("key_id").annotate(number=Count("pk"))))
+    return found

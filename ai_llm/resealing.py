@@ -1,11 +1,12 @@
 """Looking after what is sealed when keys change: what opens, what does not, and moving everything to the first key."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -14,12 +15,13 @@ from ai_llm import credentials
 from ai_llm.models import Credential
 from flashback import sealed
 from workspaces import chain, events, installation
+from workspaces.models import SecondFactorSecret
+
+Row = Credential | SecondFactorSecret
 
 BATCH = 500
-COLUMNS = ("secret", "key")
 MOST_NAMED = 200  # of the rows that do not open, in the audit log
 UNKNOWN = "(none)"
-FILLED = Q(secret__isnull=False) | Q(key__isnull=False)
 
 
 class State(StrEnum):
@@ -64,7 +66,7 @@ class Report:
     counts: dict[str, dict[State, int]] = field(default_factory=dict)
     failed: dict[str, State] = field(default_factory=dict)
 
-    def add(self, row: Credential, found: State) -> None:
+    def add(self, row: Row, found: State) -> None:
         """Count one row."""
         of_key = self.counts.setdefault(row.key_id or UNKNOWN, dict.fromkeys(State, 0))
         of_key[found] += 1
@@ -78,7 +80,7 @@ class Report:
 
 
 def check(progress: Callable[[int], None] = lambda _: None) -> Report:
-    """Open every credential, and record `secrets.checked` with what was found. Keeps and shows no secret.
+    """Open everything that is sealed, and record `secrets.checked` with what was found. Keeps and shows no secret.
 
     `progress` hears the number of rows looked at. Without the keys that seal the audit log nothing is recorded.
     """
@@ -90,24 +92,30 @@ def check(progress: Callable[[int], None] = lambda _: None) -> Report:
     return report
 
 
-def filled() -> "QuerySet[Credential]":
-    """Return the credentials that hold something."""
-    return Credential.objects.filter(FILLED)
+def filled() -> "tuple[QuerySet[Credential], QuerySet[SecondFactorSecret]]":
+    """Return the rows that hold something sealed: credentials, and what second factors work with."""
+    credential = Q(secret__isnull=False) | Q(key__isnull=False)
+    return Credential.objects.filter(credential), SecondFactorSecret.objects.filter(secret__isnull=False)
 
 
-def states() -> Iterator[tuple[Credential, State]]:
-    """Open every credential and yield it with its state. Reads in batches; keeps no secret."""
+def number() -> int:
+    """Return how many rows hold something sealed."""
+    return sum(rows.count() for rows in filled())
+
+
+def states() -> Iterator[tuple[Row, State]]:
+    """Open everything that is sealed and yield each row with its state. Reads in batches; keeps no secret."""
     return ((row, state(row)) for batch in _batches() for row in batch)
 
 
-def state(row: Credential) -> State:
+def state(row: Row) -> State:
     """Return how the row opens: the worst of its sealed values decides."""
     order = list(State)
     return max((_state_of(row, value) for value in _values(row).values()), key=order.index)
 
 
 def reseal(*, dry_run: bool = False, progress: Callable[[int], None] = lambda _: None) -> Outcome:
-    """Move every credential to the key that seals now, and record `secrets.resealed` with counts when any row moved.
+    """Move everything to the key that seals now, and record `secrets.resealed` with counts when any row moved.
 
     Safe beside running servers: each row changes by compare and swap in a statement of its own, so a newer secret wins,
     nobody waits for a lock, and a run that was killed is simply started again. Fingerprints are made anew, because they
@@ -150,18 +158,19 @@ def _hasty_commits() -> Iterator[None]:
                 cursor.execute("RESET synchronous_commit")
 
 
-def _batches() -> Iterator[list[Credential]]:
-    last = None
-    while True:
-        rows = filled().order_by("pk")
-        batch = list((rows.filter(pk__gt=last) if last else rows)[:BATCH])
-        if not batch:
-            return
+def _batches() -> Iterator[Sequence[Row]]:
+    for rows in filled():
+        yield from _batches_of(rows)
+
+
+def _batches_of(rows: "QuerySet[Any]") -> Iterator[Sequence[Row]]:
+    ordered, last = rows.order_by("pk"), None
+    while batch := list((ordered.filter(pk__gt=last) if last else ordered)[:BATCH]):
         yield batch
         last = batch[-1].pk
 
 
-def _state_of(row: Credential, value: sealed.Sealed) -> State:
+def _state_of(row: Row, value: sealed.Sealed) -> State:
     try:
         value.open(row.sealing_context())
     except sealed.Unsealable as refusal:
@@ -171,7 +180,7 @@ def _state_of(row: Credential, value: sealed.Sealed) -> State:
     return State.OK if value.current and row.key_id == sealed.key_id() else State.ROTATION
 
 
-def _reseal_row(row: Credential, outcome: Outcome, *, dry_run: bool) -> None:
+def _reseal_row(row: Row, outcome: Outcome, *, dry_run: bool) -> None:
     opened = _opened(row)
     if opened is None:
         outcome.failed += 1
@@ -184,7 +193,7 @@ def _reseal_row(row: Credential, outcome: Outcome, *, dry_run: bool) -> None:
         outcome.overtaken += 1
 
 
-def _opened(row: Credential) -> dict[str, str] | None:
+def _opened(row: Row) -> dict[str, str] | None:
     """Return what is sealed in the row in clear, for its fingerprints; None when any of it does not open."""
     context = row.sealing_context()
     try:
@@ -193,14 +202,23 @@ def _opened(row: Credential) -> dict[str, str] | None:
         return None
 
 
-def _swap(row: Credential, opened: Mapping[str, str]) -> bool:
+def _swap(row: Row, opened: Mapping[str, str]) -> bool:
     """Write the row under the first key unless somebody else wrote it meanwhile."""
     values = _values(row)
-    rotated = {name: values[name].rotated() if name in values else None for name in COLUMNS}
+    rotated = {name: values[name].rotated() if name in values else None for name in _columns(row)}
+    return sealed.swap(row, rotated, key_id=sealed.key_id(), **_fingerprints(row, opened))
+
+
+def _fingerprints(row: Row, opened: Mapping[str, str]) -> dict[str, str]:
+    if not isinstance(row, Credential):
+        return {}
     prints = {name: sealed.fingerprint(row.workspace_id, text) for name, text in opened.items()}
-    key_id, secret, key = sealed.key_id(), prints.get("secret", ""), prints.get("key", "")
-    return sealed.swap(row, rotated, key_id=key_id, fingerprint=secret, key_fingerprint=key)
+    return {"fingerprint": prints.get("secret", ""), "key_fingerprint": prints.get("key", "")}
 
 
-def _values(row: Credential) -> dict[str, sealed.Sealed]:
-    return {name: value for name in COLUMNS if (value := getattr(row, name)) is not None}
+def _columns(row: Row) -> list[str]:
+    return [field.name for field in sealed.fields_of(type(row))]
+
+
+def _values(row: Row) -> dict[str, sealed.Sealed]:
+    return {name: value for name in _columns(row) if (value := getattr(row, name)) is not None}

@@ -82,6 +82,7 @@ INSTALLED_APPS = [
     "lucide",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
 ]
 MIDDLEWARE = [
     "flashback.web.SecurityHeadersMiddleware",
@@ -318,6 +319,17 @@ ACCOUNT_FORMS = {
     "reset_password_from_key": "workspaces.forms.ResetPasswordKeyForm",
     "reauthenticate": "workspaces.forms.ReauthenticateForm",
 }
+MFA_ADAPTER = "workspaces.second_factor_adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "workspaces.second_factor_forms.CodeForm",
+    "reauthenticate": "workspaces.second_factor_forms.ConfirmCodeForm",
+}
+MFA_TOTP_ISSUER = "Flashback"
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_RECOVERY_CODE_DIGITS = 10
+# workspaces.reauthentication asks, for these pages as for all others.
+MFA_REAUTHENTICATION_REQUIRED = False
 # Django's own: its links die with the e-mail address too, and it leaves allauth's table of addresses empty.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a path
 # The key of login_failed is login and client address, that of login_failed_anywhere the login alone.

@@ -68,7 +68,7 @@ VARY = ("HX-Request", "Cookie")
 IMMUTABLE = "public, max-age=31536000, immutable"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, section 9.2.1
 STATUS = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 422}
-SECRET_FIELDS = ("secret", "key", "password", "oldpassword", "password1", "password2")
+SECRET_FIELDS = ("secret", "key", "password", "oldpassword", "password1", "password2", "confirm-password")
 INCIDENT = "flashback.incident"  # the key in request.META; flashback.redaction writes its value into the log
 
 
@@ -135,21 +135,29 @@ class HtmxPagesMiddleware:
         location = response.headers.get("Location", "")
         sign_in = resolve_url(settings.LOGIN_URL)
         if response.status_code in {301, 302, 303} and urlsplit(location).path == sign_in:
-            answer = HttpResponse(status=401)
-            answer.headers["HX-Redirect"] = f"{sign_in}?{urlencode({'next': self._current_path(request)})}"
-            return answer
+            return leave(request, f"{sign_in}?{urlencode({'next': current_path(request)})}")
         if response.status_code >= 400:
             response.headers.setdefault("HX-Push-Url", "false")
         return response
 
-    @staticmethod
-    def _current_path(request: HttpRequest) -> str:
-        current = request.headers.get("HX-Current-URL", "")
-        if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
-            return "/"
-        parts = urlsplit(current)
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
+
+def current_path(request: HttpRequest) -> str:
+    """Return the path of the page that an htmx request came from, "/" when it names none of this host."""
+    current = request.headers.get("HX-Current-URL", "")
+    if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
+        return "/"
+    parts = urlsplit(current)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
+
+
+def leave(request: HttpRequest, path: str) -> HttpResponse:
+    """Lead to another page as a whole: by 303, and for htmx, whose answers land inside a page, by HX-Redirect."""
+    if not getattr(request, "htmx", False):
+        return see_other(path)
+    answer = HttpResponse(status=401)
+    answer.headers["HX-Redirect"] = path
+    return answer
 
 
 class ProblemsMiddleware:

@@ -15,7 +15,7 @@ PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 SAMPLES = {"uuid": lambda: str(uuid4()), "int": lambda: "1"}
 # What a look at a page may change: the session, which workspace was looked at last, and the record of what staff saw.
 LOOKING = {
-    "django_session": None,
+    "workspaces_session": None,
     "workspaces_user": {"last_workspace_id", "last_login"},
     "workspaces_audithead": None,  # the end of the chain that this record is tied to
 }

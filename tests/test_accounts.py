@@ -9,7 +9,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.http import HttpResponse
@@ -21,7 +20,7 @@ from tests import build
 from tests.conftest import People
 from workspaces import people as verbs
 from workspaces import sessions
-from workspaces.models import Event, User
+from workspaces.models import Event, Session, User
 
 pytestmark = pytest.mark.django_db
 PASSWORD, NEW = build.PASSWORD, "another long passphrase"

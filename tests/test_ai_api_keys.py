@@ -12,7 +12,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, connections
 from django.http import HttpResponse
 from django.test import Client
@@ -26,7 +25,7 @@ from repositories.models import AiApiKey, KeySecret, Repository
 from tests import build
 from tests.conftest import People
 from tests.test_canary import answer_of, crawl, dump, forms, log, sessions, stored  # noqa: F401 - log is a fixture
-from workspaces.models import Event, User
+from workspaces.models import Event, Session, User
 
 BEARER = re.compile(tokens.pattern(keys.PREFIX))
 

@@ -12,7 +12,6 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection
 from django.db.models import TextField
@@ -29,7 +28,7 @@ from tests.test_sealed import store
 from tests.test_up import first  # noqa: F401 - a fixture: one real first start for all test processes
 from tests.visitor import Visitor
 from workspaces import backups, events, installation, verification
-from workspaces.models import AuditHead, Event, User
+from workspaces.models import AuditHead, Event, Session, User
 
 CANARY = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
 apart = pytest.mark.django_db(transaction=True)  # a backup begins a transaction of its own
@@ -148,7 +147,7 @@ def test_the_file_holds_no_secret_no_key_and_no_session(people, stored, settings
     session = Session.objects.get()
     for hidden in (CANARY, "org-key-of-the-canary", *settings.FIELD_ENCRYPTION_KEY, settings.SECRET_KEY, session.pk):
         assert hidden.encode() not in text
-    assert b"tables/django_session" not in text
+    assert b"tables/workspaces_session" not in text
 
 
 @apart

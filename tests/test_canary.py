@@ -27,7 +27,6 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import call_command
 from django.db import connection
@@ -40,7 +39,7 @@ from ai_llm.sandbox import Sandbox
 from tests.conftest import People
 from tests.console import EMAIL, PASSWORD, running
 from tests.visitor import Answer, Visitor
-from workspaces.models import User
+from workspaces.models import Session, User
 
 CANARY = "sk-cnry-X7qLw2ZpV9tRb4NmK8sHd3FgJ6yTc1Qe"
 KEY_CANARY = "key-cnry-B5vWn1YsD8xMh4PzG7kRf2LtC9jUq3Aa"

@@ -78,7 +78,7 @@ def test_check_counts_every_state_per_key(people, ring, rotated_ring):
     fresh = create(people)
     code, out, refusal = run("check")
     assert counts(out) == {old: [0, 3, 1, 1, 1], sealed.key_id(): [1, 0, 0, 0, 0]}
-    assert (code, refusal.split(".")[0]) == (1, "3 credentials do not open")
+    assert (code, refusal.split(".")[0]) == (1, "3 secrets do not open")
     assert f"{rows[0].pk}  plain text" in out
     assert f"{rows[1].pk}  context mismatch" in out
     assert f"{rows[3].pk}  undecryptable" in out
@@ -113,15 +113,15 @@ def test_check_prints_ids_only(people):
 
 @pytest.mark.django_db
 def test_everything_that_is_sealed_is_looked_after():
-    """A second model with sealed values would have to be checked and rotated too."""
-    assert list(sealed.sealing_models()) == [Credential]
+    """A third model with sealed values would have to be checked and rotated too."""
+    assert {rows.model for rows in resealing.filled()} == set(sealed.sealing_models())
 
 
 def test_check_names_the_key_that_is_not_at_hand(people, ring):
     lost = sealed.key_id()
     build.ai_llm(people.writer, people.workspace)
     ring(new_field_key())
-    assert f"The key {lost} is not at hand: 1 credentials and 1 chains of the audit log need it." in run("check")[1]
+    assert f"The key {lost} is not at hand: 1 secrets and 1 chains of the audit log need it." in run("check")[1]
 
 
 def test_check_records_what_it_found(people, rotated_ring):

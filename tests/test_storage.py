@@ -355,7 +355,7 @@ def statement(text):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    "text", ["SELECT * FROM nothing_of_this_name", "SELEC 1", "SELECT nothing FROM django_session"]
+    "text", ["SELECT * FROM nothing_of_this_name", "SELEC 1", "SELECT nothing FROM workspaces_session"]
 )
 def test_a_statement_that_cannot_be_understood_is_our_mistake(text):
     assert storage.reason(caught(statement(text))) == ""
@@ -367,7 +367,7 @@ def test_a_statement_that_cannot_be_understood_is_our_mistake(text):
     ("before", "text"),
     [
         ("SET statement_timeout = 50", "SELECT pg_sleep(2)"),
-        ("SET default_transaction_read_only = on", "DELETE FROM django_session"),
+        ("SET default_transaction_read_only = on", "DELETE FROM workspaces_session"),
         ("SELECT 1", "SELECT pg_terminate_backend(pg_backend_pid())"),
     ],
 )

@@ -40,8 +40,12 @@ def change_password(request: HttpRequest, extra_context: Any = None) -> HttpResp
 
 admin.site.password_change = change_password  # type: ignore[assignment, method-assign]  # one page for it in the whole installation
 
-# These two packages register models through which rights could be handed out, or people signed in, without an event.
-for module, model in (("django.contrib.auth.admin", "auth.Group"), ("allauth.account.admin", "account.EmailAddress")):
+# These packages register models through which rights could be handed out, or people signed in, without an event.
+for module, model in (
+    ("django.contrib.auth.admin", "auth.Group"),
+    ("allauth.account.admin", "account.EmailAddress"),
+    ("allauth.mfa.admin", "mfa.Authenticator"),
+):
     import_module(module)
     admin.site.unregister(apps.get_model(model))
 

@@ -26,13 +26,21 @@ class WorkspacesConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what follows a migration and a sign-in."""
+        from allauth.account.signals import authentication_step_completed  # it needs the settings
         post_migrate.connect(seed_support, dispatch_uid="workspaces.seed_support")
         user_logged_in.connect(_start_session, dispatch_uid="workspaces.start_session")
+        authentication_step_completed.connect(_note_confirmation, dispatch_uid="workspaces.note_confirmation")
         user_logged_out.connect(_end_session, dispatch_uid="workspaces.end_session")
 
 
-def _start_session(request: Any, **_: Any) -> None:
-    sessions.start(request)
+def _start_session(request: Any, user: Any, **_: Any) -> None:
+    sessions.start(request, user)
+
+
+def _note_confirmation(request: Any, **values: Any) -> None:
+    from workspaces import reauthentication  # as below
+
+    reauthentication.note(request, **values)
 
 
 def _end_session(request: Any, user: Any, **_: Any) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.color import no_style
 from django.db import connection, transaction
@@ -27,7 +26,7 @@ from django.utils import timezone
 from flashback import __version__, archive, sealed
 from flashback.archive import Manifest, Reader, Unusable
 from workspaces import append_only
-from workspaces.models import AuditHead, Event
+from workspaces.models import AuditHead, Event, Session
 
 BATCH = 500
 Progress = Callable[[int], None]

@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from workspaces import invitation_models  # noqa: F401 - Django looks for models in this module only
 from workspaces.access import Access, Limits, OrganizationRole
+from workspaces.account_models import SecondFactorPolicy, SecondFactorSecret, Session, Theme
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -38,6 +39,9 @@ class Organization(models.Model):
     country = models.CharField(max_length=80, blank=True)
     phone = models.CharField(max_length=40, blank=True)
     is_business = models.BooleanField("business", default=False)
+    second_factor = models.CharField(
+        max_length=14, choices=SecondFactorPolicy.choices, default=SecondFactorPolicy.OFF, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = OrganizationQuerySet.as_manager()
@@ -119,6 +123,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("staff", default=False, help_text="May sign in to the admin site.")
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    theme = models.CharField(max_length=5, choices=Theme.choices, default=Theme.AUTO, blank=True, editable=False)
+    reminder_mails = models.BooleanField(default=True, editable=False)
+    rejection_mails = models.BooleanField(default=True, editable=False)
     joined_at = models.DateTimeField(default=timezone.now, editable=False)
     last_workspace = models.ForeignKey(
         "Workspace", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"

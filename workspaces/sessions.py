@@ -11,9 +11,18 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from flashback.web import leave
+
 # As django.contrib.sessions.backends.base makes them.
 KEY = re.compile(r"[a-z0-9]{32}")
 SIGNED_IN_AT, SEEN_AT = "signed_in_at", "seen_at"
+AUTHENTICATED_AT = "authenticated_at"  # when somebody last showed who they are
+IP, AGENT = "ip", "agent"
+SECOND_FACTOR_DUE = "second_factor_due"
+# What somebody may do who has to set up a second factor first.
+MEANWHILE = frozenset(
+    {"mfa_activate_totp", "account_logout", "account_reauthenticate", "mfa_reauthenticate", "account_set_password"}
+)
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 # Written this often at most, so that reading pages does not mean writing rows.
 SEEN_EVERY = 5 * MINUTE
@@ -37,6 +46,19 @@ class SessionStore(DatabaseStore):
     PostgreSQL refuses a NUL with an error.
     """
 
+    @classmethod
+    def get_model_class(cls) -> type[Any]:
+        """Return the table of sessions, which knows whose each is."""
+        from workspaces.models import Session  # the models are not there yet when this module is first read
+
+        return Session
+
+    def create_model_instance(self, data: dict[str, Any]) -> Any:
+        """Return the row to store, with the person whose session it is."""
+        row: Any = super().create_model_instance(data)
+        row.user_id = data.get(SESSION_KEY)
+        return row
+
     def _validate_session_key(self, key: str | None) -> bool:
         return key is not None and KEY.fullmatch(key) is not None
 
@@ -53,6 +75,15 @@ class SessionLimitsMiddleware:
             self._hold(request, int(time.time()))
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
+        """Lead somebody who has to set up a second factor there, whichever page they asked for."""
+        if not request.session.get(SECOND_FACTOR_DUE) or not getattr(view, "login_required", True):
+            return None
+        match = request.resolver_match
+        if match is not None and match.view_name in MEANWHILE:
+            return None
+        return leave(request, reverse("mfa_activate_totp"))
+
     @staticmethod
     def _hold(request: HttpRequest, now: int) -> None:
         session = request.session
@@ -62,13 +93,30 @@ class SessionLimitsMiddleware:
             logout(request)
         elif abs(now - session.get(SEEN_AT, 0)) >= SEEN_EVERY:
             session[SEEN_AT] = now
+            session[IP], session[AGENT] = _whence(request)
         if since > now:  # the clock was ahead, and is right again: its mistake must not make a session last longer
             session[SIGNED_IN_AT] = now
 
 
-def start(request: HttpRequest, **_: Any) -> None:
-    """Begin to count; called by Django's signal whenever somebody has signed in."""
-    request.session[SIGNED_IN_AT] = request.session[SEEN_AT] = int(time.time())
+def start(request: HttpRequest, user: Any, **_: Any) -> None:
+    """Begin to count; called by Django's signal whenever somebody has signed in.
+
+    What decides on every later page is asked here once: whether a second factor has to be set up first.
+    """
+    from workspaces import second_factor  # its models are not there yet when this module is first read
+
+    session, now = request.session, int(time.time())
+    session[SIGNED_IN_AT] = session[SEEN_AT] = session[AUTHENTICATED_AT] = now
+    session[IP], session[AGENT] = _whence(request)
+    if second_factor.due(user):
+        session[SECOND_FACTOR_DUE] = True
+
+
+def _whence(request: HttpRequest) -> tuple[str, str]:
+    """Return the address and, in a few words, the program that a request came from."""
+    from workspaces.sources import program  # as above
+
+    return str(request.META.get("REMOTE_ADDR", ""))[:45], program(request.headers.get("User-Agent", ""))[:80]
 
 
 def leaving(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

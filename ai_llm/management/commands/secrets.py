@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
     def check_all(self) -> None:
         """Print a table of states per key id, then the ids of the rows that do not open."""
-        bar = Bar(resealing.filled().count())
+        bar = Bar(resealing.number())
         report = resealing.check(bar.show)
         bar.end()
         self.stdout.write("  ".join(["key id  ", *(f"{state:>16}" for state in State)]))
@@ -48,13 +48,11 @@ class Command(BaseCommand):
         for line in missing():
             self.stdout.write(line)
         if report.failed:
-            raise CommandError(
-                f"{len(report.failed)} credentials do not open. Put their key back, or enter their secrets again."
-            )
+            raise CommandError(f"{len(report.failed)} secrets do not open. Put their key back, or enter them again.")
 
     def rotate(self, *, dry_run: bool) -> None:
         """Reseal, and print what was done."""
-        bar = Bar(resealing.filled().count())
+        bar = Bar(resealing.number())
         outcome = resealing.reseal(dry_run=dry_run, progress=bar.show)
         bar.end()
         verb = "would move" if dry_run else "moved"
@@ -69,7 +67,7 @@ class Command(BaseCommand):
             )
         if outcome.failed:
             raise CommandError(
-                "Some credentials do not open; manage.py secrets check names them. They were left as they are."
+                "Some secrets do not open; manage.py secrets check names them. They were left as they are."
             )
 
 
@@ -77,5 +75,5 @@ def missing() -> Iterator[str]:
     """Yield one line for each key that something needs and that is not at hand."""
     for key in key_use.of_each():
         if not key.held:
-            needs = f"{key.secrets} credentials and {key.chains} chains of the audit log need it"
+            needs = f"{key.secrets} secrets and {key.chains} chains of the audit log need it"
             yield f"The key {key.id} is not at hand: {needs}."
