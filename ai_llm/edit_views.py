@@ -18,6 +18,7 @@ from flashback.web import see_other
 from workspaces import events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
+from workspaces.reauthentication import recently_authenticated_for, with_secret, withheld
 
 NO_CHANGES = ("ai_llm.validated", "ai_llm.state_changed", "ai_llm.schedule_changed")
 
@@ -25,6 +26,7 @@ NO_CHANGES = ("ai_llm.validated", "ai_llm.state_changed", "ai_llm.schedule_chang
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("secret", "key")
 @in_workspace
+@recently_authenticated_for(with_secret)
 def edit(request: Request, id: UUID) -> HttpResponse:
     """Change what is stored; a new destination needs the secret again. Or test what was typed, and save nothing."""
     row = found(request, id, Access.WRITE)
@@ -34,7 +36,7 @@ def edit(request: Request, id: UUID) -> HttpResponse:
         form.initial["endpoint"] = request.GET["endpoint"]
     if form.is_bound and form.data.get("action") == "test":
         return _test(request, row, form)
-    if form.is_bound and "fix" not in form.data and form.is_valid():
+    if form.is_bound and "fix" not in form.data and form.is_valid() and not withheld(request, form):
         return _save(request, row, form)
     return _page(request, row, form)
 

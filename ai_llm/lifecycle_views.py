@@ -13,6 +13,7 @@ from flashback.errors import Conflict
 from flashback.web import see_other
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
+from workspaces.reauthentication import recently_authenticated
 
 DISABLED = "{name} is disabled."
 ENABLED = "{name} is enabled again."
@@ -38,6 +39,7 @@ def enable(request: Request, id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def delete(request: Request, id: UUID) -> HttpResponse:
     """Show what depends on the configuration, ask for its name, then take it away and purge its credentials."""
     row = found(request, id, Access.WRITE)

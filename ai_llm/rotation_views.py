@@ -17,6 +17,7 @@ from flashback.errors import Conflict, Invalid, NotFound
 from flashback.web import see_other
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
+from workspaces.reauthentication import recently_authenticated
 
 TOOK_OVER = "The new secret has taken over."
 KEPT = "The new secret has taken over. The old one is kept for {words}, and one click returns to it."
@@ -33,6 +34,7 @@ STILL = "The test failed again. The new secret keeps waiting."
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("secret", "key")
 @in_workspace
+@recently_authenticated
 def rotate(request: Request, id: UUID) -> HttpResponse:
     """Ask for a new secret, test it, and let it take over. Or test what was typed, and save nothing."""
     row = rotation.expire(found(request, id, Access.WRITE))
@@ -48,6 +50,7 @@ def rotate(request: Request, id: UUID) -> HttpResponse:
 
 @require_POST
 @in_workspace
+@recently_authenticated
 def waiting(request: Request, id: UUID) -> HttpResponse:
     """Decide about a secret whose test failed: test it again, let it take over all the same, or discard it."""
     row = found(request, id, Access.WRITE)
@@ -73,6 +76,7 @@ def waiting(request: Request, id: UUID) -> HttpResponse:
 
 @require_POST
 @in_workspace
+@recently_authenticated
 def former(request: Request, id: UUID) -> HttpResponse:
     """Return to the secret before, or retire it now."""
     row, action = found(request, id, Access.WRITE), request.POST.get("action", "")

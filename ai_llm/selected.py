@@ -16,6 +16,7 @@ from workspaces import access
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.models import User
+from workspaces.reauthentication import recently_authenticated_for
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,13 @@ class Outcome:
     refused: str
 
 
+def _deletes(request: Request) -> bool:
+    return request.resolver_match is not None and request.resolver_match.kwargs.get("act") == "delete"
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated_for(_deletes)
 def change(request: Request, act: str) -> HttpResponse:
     """Show the chosen rows (`ids`, at most 50) and ask; a POST with the answer does it, each row for itself."""
     access.require(request.user, request.workspace, Access.WRITE)

@@ -22,6 +22,7 @@ from repositories.views import EVENTS_SHOWN, form_page, found
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
+from workspaces.reauthentication import recently_authenticated
 
 
 @require_safe
@@ -52,6 +53,7 @@ def key(request: Request, id: UUID, key: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def new(request: Request, id: UUID) -> HttpResponse:
     """Create a key, and show its secret in this very answer."""
     repository = found(request, id, Access.WRITE)
@@ -90,6 +92,7 @@ def edit(request: Request, id: UUID, key: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def rotate(request: Request, id: UUID, key: UUID) -> HttpResponse:
     """Make a new secret, show it in this very answer, and let the former one work for as long as was chosen."""
     row = _found(request, id, key, Access.WRITE)

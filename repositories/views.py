@@ -18,6 +18,7 @@ from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.models import Event
+from workspaces.reauthentication import recently_authenticated
 
 EVENTS_SHOWN = 10
 ATTACHED_A_PAGE = 50
@@ -151,6 +152,7 @@ def enable(request: Request, id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def delete(request: Request, id: UUID) -> HttpResponse:
     """Say what stops, ask for the name while keys work, then take the repository away."""
     row = found(request, id, Access.WRITE)

@@ -66,6 +66,26 @@ TABLE = {
     "account_reset_password_done": [public("GET", "/account/password/reset/done", 200)],
     "account_reset_password_from_key": [public("GET", "/account/password/reset/key/1-abc", 200)],
     "account_reset_password_from_key_done": [public("GET", "/account/password/reset/key/done", 200)],
+    "mfa_index": [same("GET", "/account/2fa", 200)],
+    "mfa_authenticate": [public("GET", "/account/2fa/authenticate", 302)],
+    "mfa_reauthenticate": [same("GET", "/account/2fa/reauthenticate", 302)],
+    "mfa_activate_totp": [
+        same("GET", "/account/2fa/totp/activate", 200),
+        same("POST", "/account/2fa/totp/activate", 422),
+    ],
+    "mfa_deactivate_totp": [
+        same("GET", "/account/2fa/totp/deactivate", 200),
+        same("POST", "/account/2fa/totp/deactivate", 422),
+    ],
+    "mfa_generate_recovery_codes": [
+        same("GET", "/account/2fa/recovery-codes/generate", 200),
+        same("POST", "/account/2fa/recovery-codes/generate", 409),
+    ],
+    "mfa_download_recovery_codes": [same("POST", "/account/2fa/recovery-codes/download", 303)],
+    "organization_security": [
+        administers("GET", "/organization/security", 200),
+        administers("POST", "/organization/security", 422),
+    ],
     "setup": [public("GET", "/setup/none", 410)],
     "invitation": [public("GET", "/invitation/none", 404)],
     "admin": [same("GET", "/admin", 302)],

@@ -1,14 +1,23 @@
 """allauth's pages one by one, under allauth's names, without a slash at the end. Signing up is not among them."""
 
 from allauth.account import views as allauth
+from allauth.mfa.base import views as mfa
 from django.urls import path, re_path
 
+from workspaces import second_factor_views
 from workspaces.sessions import leaving
 from workspaces.views import answering
 
 HOUR = 3600
 
 urlpatterns = [
+    path("2fa", second_factor_views.index, name="mfa_index"),
+    path("2fa/authenticate", answering(second_factor_views.authenticate), name="mfa_authenticate"),
+    path("2fa/reauthenticate", answering(mfa.reauthenticate), name="mfa_reauthenticate"),
+    path("2fa/totp/activate", second_factor_views.activate, name="mfa_activate_totp"),
+    path("2fa/totp/deactivate", second_factor_views.deactivate, name="mfa_deactivate_totp"),
+    path("2fa/recovery-codes/generate", second_factor_views.renew_codes, name="mfa_generate_recovery_codes"),
+    path("2fa/recovery-codes/download", second_factor_views.download_codes, name="mfa_download_recovery_codes"),
     path("login", answering(allauth.login), name="account_login"),
     path("logout", leaving(answering(allauth.logout)), name="account_logout"),
     path("inactive", allauth.account_inactive, name="account_inactive"),

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 APP = "allauth.account"
 FAILED, FAILED_ANYWHERE = "login_failed", "login_failed_anywhere"
+# What our mails show; allauth adds more to some, the request for one.
+MAILED = ("user", "password_reset_url", "what", "when", "ip", "agent", "confirm_url", "new_email")
 # Signing in and out shows by itself.
 SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
 
@@ -73,7 +75,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Send one mail. A mail server that refuses is logged only: no answer may tell who has an account."""
-        values: dict[str, Any] = {name: context[name] for name in ("user", "password_reset_url") if name in context}
+        values: dict[str, Any] = {name: context[name] for name in MAILED if name in context}
         message = self.render_mail(
             template_prefix, email, {**values, "email": email, "public_url": settings.PUBLIC_URL}
         )
@@ -107,9 +109,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         sign_ins.succeeded(user)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Record `person.sign_in_failed`, for an e-mail address and a password that do not belong together."""
+        """Record `person.sign_in_failed`, for an e-mail address and a password that do not belong together.
+
+        When somebody who is signed in was asked for their password again, `person.reauthentication_failed`.
+        """
         super().authentication_failed(request, **credentials)
-        sign_ins.failed(_login(credentials))
+        if isinstance(request.user, User):
+            sign_ins.unconfirmed(request.user)
+        else:
+            sign_ins.failed(_login(credentials))
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """Return how `user` confirms who they are: with a code, for those who have a second factor."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        coded = [method for method in methods if method["id"] == "mfa_reauthenticate"]
+        return coded or methods
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count an attempt before the password is looked at. Raises a ValidationError when there were too many."""

@@ -27,6 +27,7 @@ class WorkspacesConfig(AppConfig):
     def ready(self) -> None:
         """Connect what follows a migration and a sign-in."""
         from allauth.account.signals import authentication_step_completed  # it needs the settings
+
         post_migrate.connect(seed_support, dispatch_uid="workspaces.seed_support")
         user_logged_in.connect(_start_session, dispatch_uid="workspaces.start_session")
         authentication_step_completed.connect(_note_confirmation, dispatch_uid="workspaces.note_confirmation")

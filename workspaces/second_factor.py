@@ -5,6 +5,7 @@ authenticator works with is sealed for its person in a row of its own (`SecondFa
 that one's id. TOTP is RFC 6238; a code counts once (its section 5.2), whichever process sees it first.
 """
 
+import base64
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +16,15 @@ from allauth.core.internal.cryptokit import compare_user_code, normalize_user_co
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from flashback import sealed
 from flashback.errors import Conflict, Denied, Invalid
-from workspaces import access, events
+from workspaces import access, events, notices
 from workspaces.access import OrganizationRole
 from workspaces.models import ActorKind, Organization, SecondFactorPolicy, SecondFactorSecret, User
 
@@ -87,8 +90,8 @@ def is_closed(person: User) -> bool:
 def enable(person: User, secret: str, code: str) -> list[str]:
     """Turn the second factor on: `secret` (base32) is what the person's app holds, `code` proves it.
 
-    With one already on, the app is replaced. Returns new recovery codes, which nothing shows again. Records
-    `second_factor.enabled` or `second_factor.replaced`. Raises `Invalid` for the field `code`.
+    With one already on, the app is replaced. Returns new recovery codes, which nothing shows again, and tells the
+    person by mail. Records `second_factor.enabled` or `second_factor.replaced`. Raises `Invalid` for the field `code`.
     """
     step = _matching(secret, code, after=0)
     if step is None:
@@ -99,11 +102,24 @@ def enable(person: User, secret: str, code: str) -> list[str]:
         Authenticator.objects.create(user=person, type=TOTP, data=data, last_used_at=timezone.now())
         codes: list[str] = RecoveryCodes.activate(person).generate_codes()
         events.record(person, "second_factor.replaced" if had else "second_factor.enabled", person)
+    what = "was moved to another app, and has new recovery codes" if had else "was turned on"
+    notices.send(person, f"Your second factor {what}.")
     return codes
 
 
+def proposal(person: User, nonce: str) -> str:
+    """Return the key (base32) that `person` is offered for an app: made from a `nonce`, so that no session holds it.
+
+    The same for the same nonce, as long as the first key of the keyring is the same.
+    """
+    keyed = salted_hmac(
+        "flashback totp v1", f"{person.pk} {nonce}", settings.FIELD_ENCRYPTION_KEY[0], algorithm="sha256"
+    )
+    return base64.b32encode(keyed.digest()[:20]).decode()
+
+
 def disable(person: User) -> None:
-    """Turn one's second factor off. Records `second_factor.disabled`.
+    """Turn one's second factor off, and tell the person by mail. Records `second_factor.disabled`.
 
     Raises `Denied` when the organization requires it, and `Conflict` when it is off already.
     """
@@ -113,6 +129,7 @@ def disable(person: User) -> None:
         if not _emptied(person):
             raise Conflict("Your second factor is off already.")
         events.record(person, "second_factor.disabled", person)
+    notices.send(person, "Your second factor was turned off: the password alone is enough to sign in.")
 
 
 def reset(actor: User | None, person: User) -> None:
@@ -130,6 +147,7 @@ def reset(actor: User | None, person: User) -> None:
         row.end_sessions()
         row.save(update_fields=["session_epoch"])
         events.record(actor, "second_factor.reset", row, organization=row.organization)
+    notices.send(row, "Your second factor was taken away by whoever runs this installation. Set up a new one.")
 
 
 def renew_codes(person: User) -> list[str]:
@@ -144,6 +162,7 @@ def renew_codes(person: User) -> list[str]:
         _drop(Authenticator.objects.filter(user=person, type=RECOVERY))
         codes: list[str] = RecoveryCodes.activate(person).generate_codes()
         events.record(person, "second_factor.codes_renewed", person)
+    notices.send(person, "New recovery codes were made for your second factor. The former ones do not work any more.")
     return codes
 
 

@@ -74,6 +74,11 @@ def failed(email: str) -> None:
     events.record(None, "person.sign_in_failed", person, organization=organization, kind=ActorKind.NOBODY)
 
 
+def unconfirmed(person: User) -> None:
+    """Record `person.reauthentication_failed`: somebody who is signed in could not show once more who they are."""
+    events.record(person, "person.reauthentication_failed", person)
+
+
 def ended(request: HttpRequest | None, user: Any, **_: Any) -> None:
     """Record `person.signed_out`, or that the session was too old; called by Django's signal with whoever left."""
     if not isinstance(user, User):

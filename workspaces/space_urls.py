@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workspaces import audit_views
+from workspaces import audit_views, second_factor_views
 from workspaces import space_views as views
 
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("w/<slug:slug>/audit", audit_views.of_workspace, name="audit"),
     path("w/<slug:slug>/audit/<int:id>", audit_views.event_of_workspace, name="audit_event"),
     path("w/<slug:slug>/audit/export", audit_views.export_of_workspace, name="audit_export"),
+    path("organization/security", second_factor_views.policy, name="organization_security"),
     path("organization/audit", audit_views.of_organization, name="organization_audit"),
     path("organization/audit/<int:id>", audit_views.event_of_organization, name="organization_audit_event"),
     path("organization/audit/export", audit_views.export_of_organization, name="organization_audit_export"),

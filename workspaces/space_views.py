@@ -24,6 +24,7 @@ from workspaces.forms import (
     VerbForm,
 )
 from workspaces.models import Membership, Organization, Workspace
+from workspaces.reauthentication import recently_authenticated
 
 MEMBERS_SHOWN = 50
 WORKSPACES_SHOWN = 50
@@ -88,6 +89,7 @@ def members_page(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def add(request: Request) -> HttpResponse:
     """Make a person of the organization a member."""
     access.require(request.user, request.workspace, Access.ADMIN)
@@ -106,6 +108,7 @@ def add(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def role(request: Request, id: UUID) -> HttpResponse:
     """Change a member's role, from the list. A GET, as after a reload without scripts, leads back to the list."""
     access.require(request.user, request.workspace, Access.ADMIN)
@@ -126,6 +129,7 @@ def role(request: Request, id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def remove(request: Request, id: UUID) -> HttpResponse:
     """Ask, then end a membership."""
     access.require(request.user, request.workspace, Access.ADMIN)

@@ -22,6 +22,7 @@ from workspaces.forms import SetupForm
 from workspaces.models import User
 
 TOO_MANY = "too_many_login_attempts"
+QUARTER = 900  # seconds
 View = Callable[..., HttpResponse]
 
 
@@ -89,7 +90,8 @@ def _refuse(request: HttpRequest, response: HttpResponse, wait: int) -> None:
     if form is None or not form.errors:
         return
     response.status_code = 422
-    if any(form.has_error(field, TOO_MANY) for field in (NON_FIELD_ERRORS, "password")):
+    if any(form.has_error(field, TOO_MANY) for field in (NON_FIELD_ERRORS, "password", "code")):
         response.status_code = 429
+        wait = QUARTER if form.has_error("code") else wait
         email = form.cleaned_data.get("login") or getattr(request.user, "email", "")
         response.headers["Retry-After"] = str(get_adapter().seconds_to_wait(request, email) or wait)
