@@ -22,6 +22,10 @@ STEP, SET_UP = "/account/2fa/authenticate", "/account/2fa/totp/activate"
 __all__ = ["clock"]
 
 
+def begin(client: Client, person: User, onward: str) -> HttpResponse:
+    return client.post("/account/login", {"login": person.email, "password": build.PASSWORD, "next": onward})
+
+
 def enter(client: Client, typed: str) -> HttpResponse:
     return client.post(STEP, {"code": typed})
 

@@ -114,7 +114,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         When somebody who is signed in was asked for their password again, `person.reauthentication_failed`.
         """
         super().authentication_failed(request, **credentials)
-        if isinstance(request.user, User):
+        if isinstance(request.user, User) and request.user.email == _login(credentials):
             sign_ins.unconfirmed(request.user)
         else:
             sign_ins.failed(_login(credentials))
