@@ -15,7 +15,7 @@ from ai_llm import credentials
 from ai_llm.models import Credential
 from flashback import sealed
 from workspaces import chain, events, installation
-from workspaces.models import SecondFactorSecret
+from workspaces.account_models import SecondFactorSecret
 
 Row = Credential | SecondFactorSecret
 

@@ -20,7 +20,8 @@ from tests import build
 from tests.conftest import People
 from workspaces import people as verbs
 from workspaces import sessions
-from workspaces.models import Event, Session, User
+from workspaces.account_models import Session
+from workspaces.models import Event, User
 
 pytestmark = pytest.mark.django_db
 PASSWORD, NEW = build.PASSWORD, "another long passphrase"

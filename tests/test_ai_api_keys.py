@@ -25,7 +25,8 @@ from repositories.models import AiApiKey, KeySecret, Repository
 from tests import build
 from tests.conftest import People
 from tests.test_canary import answer_of, crawl, dump, forms, log, sessions, stored  # noqa: F401 - log is a fixture
-from workspaces.models import Event, Session, User
+from workspaces.account_models import Session
+from workspaces.models import Event, User
 
 BEARER = re.compile(tokens.pattern(keys.PREFIX))
 

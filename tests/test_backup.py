@@ -28,7 +28,8 @@ from tests.test_sealed import store
 from tests.test_up import first  # noqa: F401 - a fixture: one real first start for all test processes
 from tests.visitor import Visitor
 from workspaces import backups, events, installation, verification
-from workspaces.models import AuditHead, Event, Session, User
+from workspaces.account_models import Session
+from workspaces.models import AuditHead, Event, User
 
 CANARY = "sk-cnry-Zr8Kq2Vw9Xn4Tb7Lm3Pd6Hs1Jf5Gc0Y"
 apart = pytest.mark.django_db(transaction=True)  # a backup begins a transaction of its own

@@ -39,7 +39,8 @@ from ai_llm.sandbox import Sandbox
 from tests.conftest import People
 from tests.console import EMAIL, PASSWORD, running
 from tests.visitor import Answer, Visitor
-from workspaces.models import Session, User
+from workspaces.account_models import Session
+from workspaces.models import User
 
 CANARY = "sk-cnry-X7qLw2ZpV9tRb4NmK8sHd3FgJ6yTc1Qe"
 KEY_CANARY = "key-cnry-B5vWn1YsD8xMh4PzG7kRf2LtC9jUq3Aa"

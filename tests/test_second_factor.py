@@ -18,7 +18,8 @@ from tests import build
 from tests.conftest import People
 from workspaces import second_factor
 from workspaces.access import OrganizationRole
-from workspaces.models import Event, Organization, SecondFactorSecret, User
+from workspaces.account_models import SecondFactorSecret
+from workspaces.models import Event, Organization, User
 
 pytestmark = pytest.mark.django_db
 NOW = 1_800_000_000

@@ -15,7 +15,8 @@ from tests.conftest import People
 from tests.test_accounts import choose, errors, is_signed_in, reset_link, sign_in
 from tests.test_second_factor import clock, code, set_up
 from workspaces import second_factor, second_factor_views, sessions
-from workspaces.models import Event, Session, User
+from workspaces.account_models import Session
+from workspaces.models import Event, User
 
 pytestmark = pytest.mark.django_db
 STEP, SET_UP = "/account/2fa/authenticate", "/account/2fa/totp/activate"

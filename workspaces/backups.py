@@ -26,7 +26,8 @@ from django.utils import timezone
 from flashback import __version__, archive, sealed
 from flashback.archive import Manifest, Reader, Unusable
 from workspaces import append_only
-from workspaces.models import AuditHead, Event, Session
+from workspaces.account_models import Session
+from workspaces.models import AuditHead, Event
 
 BATCH = 500
 Progress = Callable[[int], None]

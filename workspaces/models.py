@@ -12,7 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from workspaces import invitation_models  # noqa: F401 - Django looks for models in this module only
 from workspaces.access import Access, Limits, OrganizationRole
-from workspaces.account_models import SecondFactorPolicy, SecondFactorSecret, Session, Theme
+from workspaces.account_models import SecondFactorPolicy, Theme
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):

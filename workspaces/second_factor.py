@@ -26,7 +26,8 @@ from flashback import sealed
 from flashback.errors import Conflict, Denied, Invalid
 from workspaces import access, events, notices
 from workspaces.access import OrganizationRole
-from workspaces.models import ActorKind, Organization, SecondFactorPolicy, SecondFactorSecret, User
+from workspaces.account_models import SecondFactorPolicy, SecondFactorSecret
+from workspaces.models import ActorKind, Organization, User
 
 log = logging.getLogger(__name__)
 

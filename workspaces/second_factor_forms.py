@@ -7,8 +7,9 @@ from allauth.core import context
 from django import forms
 
 from workspaces import second_factor
+from workspaces.account_models import SecondFactorPolicy
 from workspaces.forms import VerbForm
-from workspaces.models import Organization, SecondFactorPolicy, User
+from workspaces.models import Organization, User
 
 TYPED = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "autocapitalize": "off"}
 

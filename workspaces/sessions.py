@@ -49,7 +49,7 @@ class SessionStore(DatabaseStore):
     @classmethod
     def get_model_class(cls) -> type[Any]:
         """Return the table of sessions, which knows whose each is."""
-        from workspaces.models import Session  # the models are not there yet when this module is first read
+        from workspaces.account_models import Session  # the models are not there yet when this module is first read
 
         return Session
 
