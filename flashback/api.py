@@ -39,6 +39,9 @@ import ai_llm.api
 import repositories.api
 import workspaces.api
 import workspaces.api_account
+import workspaces.api_organizations
+import workspaces.api_users
+import workspaces.api_workspaces
 from flashback import envelope, parsing
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 from flashback.redaction import guarding
@@ -46,7 +49,15 @@ from workspaces import bearer
 
 VERSION = "1.0"
 STATUS: dict[type[Problem], int] = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 400}
-ROUTERS = (workspaces.api.router, workspaces.api_account.router, ai_llm.api.router, repositories.api.router)
+ROUTERS = (
+    workspaces.api.router,
+    workspaces.api_account.router,
+    workspaces.api_users.router,
+    workspaces.api_organizations.router,
+    workspaces.api_workspaces.router,
+    ai_llm.api.router,
+    repositories.api.router,
+)
 
 
 class Api(NinjaAPI):

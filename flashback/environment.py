@@ -43,6 +43,19 @@ def items(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
+def origins(name: str) -> frozenset[str]:
+    """Return web origins as browsers write them, such as https://app.example.com; any other form is refused."""
+    found = frozenset(items(name))
+    for origin in found:
+        parts = urlsplit(origin)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        port = {"http": 80, "https": 443}.get(parts.scheme)
+        ends = f":{parts.port}" if parts.port and parts.port != port else ""
+        if port is None or not host or origin != f"{parts.scheme}://{host}{ends}":
+            raise ImproperlyConfigured(f"{name}: {origin!r} is no origin; write it as https://app.example.com.")
+    return found
+
+
 def secret(name: str) -> str:
     """Return a secret from `name`, or from the file that `name`_FILE names; "" when neither is set.
 

@@ -11,6 +11,15 @@ from django.http import HttpRequest
 
 from flashback.errors import Conflict
 
+# For `openapi_extra={"parameters": [etags.PARAMETER]}`.
+PARAMETER: dict[str, Any] = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of what you read. When it changed in the meantime, the answer is 412 and nothing happens.",
+    "schema": {"type": "string", "pattern": '^(\\*|"[!#-~]+")$'},
+    "example": "*",
+}
 ANSWER_HEADERS = "flashback.answer_headers"  # the key in request.META
 
 

@@ -50,6 +50,7 @@ _public_host = urlsplit(PUBLIC_URL).hostname or ""
 _loopback = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = [f"[{_public_host}]" if ":" in _public_host else _public_host, *([] if PRODUCTION else _loopback)]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+API_ORIGINS = environment.origins("FLASHBACK_API_ORIGINS")
 TRUSTED_PROXIES = environment.networks("FLASHBACK_TRUSTED_PROXIES")
 INSECURE_HTTP = environment.flag("FLASHBACK_INSECURE_HTTP")
 if PRODUCTION and not HTTPS and _public_host not in {"127.0.0.1", "localhost"} and not INSECURE_HTTP:
@@ -86,6 +87,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "flashback.web.SecurityHeadersMiddleware",
+    "flashback.cors.CorsMiddleware",
     "flashback.envelope.ApiMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.gzip.GZipMiddleware",

@@ -69,7 +69,7 @@ def show_profile(request: HttpRequest) -> ProfileAnswer:
     data = Profile(
         id=person.pk,
         name=person.name,
-        last_name="",
+        last_name=person.last_name,
         email=person.email,
         org_id=person.organization_id,
         org_role=role.value if belongs else None,
@@ -77,7 +77,7 @@ def show_profile(request: HttpRequest) -> ProfileAnswer:
         org_roles=roles_up_to(role) if belongs else [],
         validated=person.is_active,
         mfa_required=False,
-        is_business=False,
+        is_business=person.organization is not None and person.organization.is_business,
     )
     return ProfileAnswer(data=data)
 

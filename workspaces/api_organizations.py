@@ -23,7 +23,8 @@ from workspaces.api_people_schemas import (
     OrgUsers,
 )
 from workspaces.api_schemas import roles_up_to
-from workspaces.models import Event, InvitationState, Organization, SecondFactorPolicy, User, UserQuerySet
+from workspaces.invitation_models import InvitationState
+from workspaces.models import Event, Organization, User, UserQuerySet
 
 router = Router(tags=["Organization"])
 LEAVING = ("person.deactivated", "person.standing_changed")
@@ -214,5 +215,5 @@ def _profile(row: Organization) -> OrganizationRow:
     return OrganizationRow(
         **{field: getattr(row, field) for field in ("id", "name", "is_business", *organizations.PROFILE)},
         repos_disabled=False,
-        mfa_enforced=row.second_factor != SecondFactorPolicy.OFF,
+        mfa_enforced=False,
     )

@@ -76,7 +76,7 @@ class UserQuerySet(models.QuerySet["User"]):
 
         Others see themselves, those they share a workspace with, and who administers the organization.
         """
-        if not actor.is_active or actor.organization_id is None:
+        if not actor.is_active or actor.organization_id is None or actor.limits is not None:
             return self.none()
         own = self.filter(organization=actor.organization_id)
         if actor.organization_role >= OrganizationRole.WORKSPACES:
@@ -161,6 +161,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def end_sessions(self) -> None:
         """Make every session of this person worthless for good, here and elsewhere. The caller saves."""
         self.session_epoch += 1
+
+    def revoke_tokens(self) -> None:
+        """End every API token of this person for good."""
+        self.api_tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Sessions hold this, and end when it changes. Django has the password alone in it.

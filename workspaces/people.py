@@ -113,6 +113,7 @@ def deactivate(actor: User, person: User) -> User:
         _keep_an_owner(row)
         row.is_active = False
         row.end_sessions()
+        row.revoke_tokens()
         row.save(update_fields=["is_active", "session_epoch"])
         events.record(actor, "person.deactivated", row)
     return row
@@ -199,6 +200,7 @@ def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> Use
         row.is_active, row.is_staff = active, staff
         if before["active"] and not active:
             row.end_sessions()
+            row.revoke_tokens()
         row.save(update_fields=["is_active", "is_staff", "session_epoch"])
         _support(row, belongs=staff)
         after = {"active": active, "staff": staff}
