@@ -40,6 +40,7 @@ import repositories.api
 import workspaces.api
 import workspaces.api_account
 import workspaces.api_organizations
+import workspaces.api_second_factor
 import workspaces.api_users
 import workspaces.api_workspaces
 from flashback import envelope, parsing
@@ -52,6 +53,7 @@ STATUS: dict[type[Problem], int] = {NotFound: 404, Denied: 403, Conflict: 409, I
 ROUTERS = (
     workspaces.api.router,
     workspaces.api_account.router,
+    workspaces.api_second_factor.router,
     workspaces.api_users.router,
     workspaces.api_organizations.router,
     workspaces.api_workspaces.router,

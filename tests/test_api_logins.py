@@ -249,7 +249,7 @@ def test_my_sign_ins_are_listed_and_ended_one_by_one(people: People) -> None:
 def test_a_request_costs_one_query_for_who_it_is(people: People, django_assert_num_queries: object) -> None:
     api = Api(people.owner)
     with django_assert_num_queries(1):
-        api.get("/user/profile")
+        assert api.post("/workspace", {"unknown": 1}).status_code == 400
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])

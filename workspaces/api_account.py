@@ -5,9 +5,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router
 
-from flashback.errors import Invalid
+from flashback.errors import Denied, Invalid
 from flashback.schemas import Success
-from workspaces import bearer, logins, sign_ins
+from workspaces import bearer, logins, second_factor, sign_ins
 from workspaces.access import OrganizationRole
 from workspaces.api_schemas import (
     Profile,
@@ -26,14 +26,25 @@ from workspaces.models import User
 router = Router(tags=["Account"])
 
 
+class SecondFactorDue(Denied):
+    """The password is right, and the organization asks for a second factor that is not set up (403)."""
+
+    error_code = "MFA_SETUP_REQUIRED"
+
+
 @router.post("/user/login", response=SignedIn, auth=None)
 def sign_in(request: HttpRequest, body: SignIn) -> SignedIn:
     """Sign in with e-mail address and password.
 
     Send the access token of the answer as `Authorization: Bearer …`. A bearer token that comes with this request has no
-    say. Failed attempts count together with those in the console: after 5 in 15 minutes the answer is 429.
+    say. Failed attempts count together with those in the console: after 5 in 15 minutes the answer is 429. With a
+    second factor, `mfaRequired` is true and the token is good for POST /mfa/verify-login only.
     """
     person = sign_ins.by_password(request, body.email, body.password)
+    if second_factor.enabled(person):
+        return _signed_in(logins.start(person, verified=False))
+    if second_factor.due(person):
+        raise SecondFactorDue("Your organization asks for a second factor. Sign in to the console to set it up.")
     sign_ins.succeeded(person)
     return _signed_in(logins.start(person))
 
@@ -76,7 +87,7 @@ def show_profile(request: HttpRequest) -> ProfileAnswer:
         org_role_description=role.name if belongs else "",
         org_roles=roles_up_to(role) if belongs else [],
         validated=person.is_active,
-        mfa_required=False,
+        mfa_required=second_factor.required(person),
         is_business=person.organization is not None and person.organization.is_business,
     )
     return ProfileAnswer(data=data)

@@ -12,6 +12,7 @@ from flashback.errors import Conflict, Invalid, NotFound
 from flashback.schemas import Success, naming
 from workspaces import access, bearer, events, invitations, organizations, people
 from workspaces.access import OrganizationRole
+from workspaces.account_models import SecondFactorPolicy
 from workspaces.api_people_schemas import (
     NewOrgUser,
     OrganizationAnswer,
@@ -215,5 +216,5 @@ def _profile(row: Organization) -> OrganizationRow:
     return OrganizationRow(
         **{field: getattr(row, field) for field in ("id", "name", "is_business", *organizations.PROFILE)},
         repos_disabled=False,
-        mfa_enforced=False,
+        mfa_enforced=row.second_factor != SecondFactorPolicy.OFF,
     )
