@@ -50,7 +50,6 @@ NO_CODE = [{}, {"code": ""}, {"code": None}, {"code": "000000"}, {"code": 123456
 
 
 @pytest.mark.parametrize("body", NO_CODE)
-)
 def test_what_is_no_code_is_400(body: dict, people: People) -> None:
     set_up(people.owner)
     assert Api(sign_in(people.owner)["accessToken"]).post("/mfa/verify-login", body).status_code == 400
