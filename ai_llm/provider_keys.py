@@ -178,11 +178,18 @@ def lend(provider_key: Credential, ai_llm: AiLlm) -> Credential:
     row = rows.select_for_update(of=("self",)).filter(pk=provider_key.pk).first()
     if row is None:
         raise Invalid({"provider_key": UNKNOWN})
-    if row.provider != ai_llm.type:
-        raise Invalid({"provider_key": OTHER_TYPE.format(name=row.name, label=row.type_label)})
-    if not doctor.same_destination(row.endpoint, ai_llm.endpoint, ai_llm.type):
-        raise Invalid({"provider_key": ELSEWHERE.format(name=row.name, endpoint=row.endpoint)})
+    refuse_elsewhere(row, ai_llm.workspace, ai_llm.type, ai_llm.endpoint)
     return row
+
+
+def refuse_elsewhere(provider_key: Credential, workspace: Workspace, type: str, endpoint: str) -> None:
+    """Raise `Invalid` for the field provider_key unless it is of this workspace and type, and bound to `endpoint`."""
+    if provider_key.workspace_id != workspace.pk:
+        raise Invalid({"provider_key": UNKNOWN})
+    if provider_key.provider != type:
+        raise Invalid({"provider_key": OTHER_TYPE.format(name=provider_key.name, label=provider_key.type_label)})
+    if not doctor.same_destination(provider_key.endpoint, endpoint, type):
+        raise Invalid({"provider_key": ELSEWHERE.format(name=provider_key.name, endpoint=provider_key.endpoint)})
 
 
 def used_by(provider_key: Credential) -> "QuerySet[AiLlm]":

@@ -5,13 +5,13 @@ A stored secret is only used where it may go: at the destination that it was ent
 
 from django.views.decorators.debug import sensitive_variables
 
-from ai_llm import configs, credentials, doctor, validation
-from ai_llm.models import AiLlm
+from ai_llm import configs, credentials, doctor, inputs, provider_keys, validation
+from ai_llm.models import AiLlm, Credential
 from flashback import outbound, sealed
 from flashback.errors import Conflict, Invalid
 from workspaces import access
 from workspaces.access import Access
-from workspaces.models import User
+from workspaces.models import User, Workspace
 
 UNREADABLE = "The stored secret cannot be opened with the keys of this installation. Enter it again to test it."
 NOTHING_STORED = "There is no stored secret to test with. Enter the API Secret."
@@ -57,6 +57,34 @@ def of_new_secret(
     if not key and not remove_key and not keyless and stored.credential is not None and stored.credential.key:
         key = _opened(stored).key
     return validation.test(actor, stored.workspace, type=stored.type, endpoint=stored.endpoint, secret=secret, key=key)
+
+
+@sensitive_variables("secret", "key", "opened")
+def of_provider_key(
+    actor: User,
+    workspace: Workspace,
+    provider_key: Credential,
+    *,
+    type: str,
+    endpoint: str = "",
+    secret: str = "",
+    key: str = "",
+) -> validation.Result:
+    """Run the check with a provider key in the place of an own secret; a blank `endpoint` is the provider key's.
+
+    Blocks for up to 10 seconds. Raises `Denied`, `Invalid` (fields type, endpoint, secret, provider_key) and
+    `validation.Busy`.
+    """
+    access.require(actor, workspace, Access.WRITE)
+    if secret.strip() or key.strip():
+        raise Invalid({"provider_key": inputs.ONE_OF_BOTH})
+    endpoint = inputs.clean_endpoint(endpoint or provider_key.endpoint, inputs.clean_type(type))
+    provider_keys.refuse_elsewhere(provider_key, workspace, type, endpoint)
+    try:
+        opened = credentials.open_secret(provider_key)
+    except sealed.Unsealable:
+        raise Invalid({"provider_key": UNREADABLE}) from None
+    return validation.test(actor, workspace, type=type, endpoint=endpoint, secret=opened.secret, key=opened.key)
 
 
 def _stored(actor: User, ai_llm: AiLlm) -> AiLlm:
