@@ -14,7 +14,7 @@ from ai_llm import api_schemas as shapes
 from ai_llm.api_found import FIELDS, ai_llm, as_id, given_key, provider_key, workspace
 from ai_llm.listing import ORDERS
 from ai_llm.models import AiLlm, Type
-from flashback import etags, names
+from flashback import etags, idempotency, names
 from flashback.errors import Conflict, Denied, Invalid
 from flashback.schemas import Success, naming
 from workspaces import access, bearer, events
@@ -38,7 +38,12 @@ class InUse(Denied):
     error_code = "IN_USE"
 
 
-@router.post("/ai/llm", response=answers.AiLlmSaved, auth=bearer.write)
+@router.post(
+    "/ai/llm",
+    response=answers.AiLlmSaved,
+    auth=bearer.write,
+    openapi_extra={"parameters": [idempotency.PARAMETER]},
+)
 def create_ai_llm(request: HttpRequest, body: shapes.NewAiLlm) -> answers.AiLlmSaved:
     """Create an AI LLM.
 
@@ -52,9 +57,10 @@ def create_ai_llm(request: HttpRequest, body: shapes.NewAiLlm) -> answers.AiLlmS
     access.require(actor, into, Access.WRITE)
     if absent := {field: NEEDED[field] for field in missing if not (getattr(body, field) or "").strip()}:
         raise Invalid(absent)
+    row_id = idempotency.row_id(request, actor.pk, "ai_llm") or uuid4()
     with naming(**FIELDS):
         row = configs.create(
-            actor, into, id=uuid4(), type=body.ai_type, name=body.name, endpoint=body.endpoint or "",
+            actor, into, id=row_id, type=body.ai_type, name=body.name, endpoint=body.endpoint or "",
             secret=body.secret or "", key=body.key or "", keyless=body.keyless, provider_key=key,
         )  # fmt: skip
     etags.show(request, api_shown.tag(row))

@@ -15,7 +15,7 @@ from ai_llm import api_schemas as shapes
 from ai_llm import api_shown, provider_keys, providers
 from ai_llm.api_found import FIELDS, NO_PROVIDER_KEY, as_id, given_key, workspace
 from ai_llm.models import Credential
-from flashback import etags
+from flashback import etags, idempotency
 from flashback.errors import Denied, Invalid, NotFound
 from flashback.schemas import Success, naming
 from workspaces import bearer
@@ -50,7 +50,12 @@ def list_provider_keys(request: HttpRequest, query: Query[shapes.KeyFilters]) ->
     return answers.ProviderKeyList(api_keys=api_shown.keys(rows.order_by("-created_at", "pk")))
 
 
-@router.post("/apikeys", response=answers.ProviderKeySaved, auth=bearer.write)
+@router.post(
+    "/apikeys",
+    response=answers.ProviderKeySaved,
+    auth=bearer.write,
+    openapi_extra={"parameters": [idempotency.PARAMETER]},
+)
 def create_provider_key(request: HttpRequest, body: shapes.NewProviderKey) -> answers.ProviderKeySaved:
     """Store a provider key.
 
@@ -61,7 +66,8 @@ def create_provider_key(request: HttpRequest, body: shapes.NewProviderKey) -> an
     with naming(**NAMES):
         row = provider_keys.create(
             actor, workspace(actor, body.workspace_id), provider=_type(body.provider), secret=body.secret,
-            key=body.key or "", name=body.name or "", endpoint=body.endpoint or "", expires_at=body.expires_at, **texts,
+            key=body.key or "", name=body.name or "", endpoint=body.endpoint or "", expires_at=body.expires_at,
+            id=idempotency.row_id(request, actor.pk, "provider_key"), **texts,
         )  # fmt: skip
     etags.show(request, api_shown.tag(row))
     return answers.ProviderKeySaved(api_key_id=row.pk, message=f"The provider key {row.name} is stored.")

@@ -117,6 +117,18 @@ def test_what_cannot_be_used_is_named(change: dict[str, Any], field: str, says: 
     assert not AiLlm.objects.exists()
 
 
+def test_a_request_that_is_sent_again_makes_nothing_again(people: People) -> None:
+    api, where = Api(people.writer), str(people.workspace.pk)
+    key = {"secret": build.SECRET, "provider": "OPENAI", "workspaceId": where}
+    for path, body in (("/ai/llm", new(people)), ("/apikeys", key)):
+        answers = [api.post(path, body, Idempotency_Key="one") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].content == answers[1].content
+        assert api.post(path, {**body, "secret": NEW_SECRET}, Idempotency_Key="one").status_code == 409
+        assert api.post(path, body, Idempotency_Key="a blank").status_code == 400
+    assert (AiLlm.objects.count(), Credential.objects.count(), Event.objects.count()) == (1, 2, 2)
+
+
 def test_a_name_is_taken_once_in_a_workspace(people: People) -> None:
     api = Api(people.writer)
     api.post("/ai/llm", new(people))
