@@ -12,7 +12,7 @@ from ai_llm.models import AiLlm
 from tests import build
 from tests.conftest import People
 from tests.test_sealed import column, store
-from workspaces import access, events
+from workspaces import access, events, invitations, rights
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import User, Workspace
 
@@ -40,6 +40,16 @@ def manages(method: str, path: str, status: int) -> tuple[str, str, dict[str, in
     return row(method, path, SIGN_IN, status, status, 403, 403, 404, 404, 404)
 
 
+def staffed(method: str, path: str, status: int) -> tuple[str, str, dict[str, int]]:
+    """For who manages people of this organization: here its owner alone. The stranger manages another one."""
+    return row(method, path, SIGN_IN, status, 403, 403, 403, 403, 404, 403)
+
+
+def belongs(method: str, path: str, status: int) -> tuple[str, str, dict[str, int]]:
+    """For everybody in an organization."""
+    return row(method, path, SIGN_IN, status, status, status, status, status, status, 403)
+
+
 def administers(method: str, path: str, status: int) -> tuple[str, str, dict[str, int]]:
     """Of one's own organization: the owners of both have theirs."""
     return row(method, path, SIGN_IN, status, 403, 403, 403, 403, status, 403)
@@ -51,6 +61,8 @@ def public(method: str, path: str, status: int, *signed_in: int) -> tuple[str, s
 
 REPOSITORY = "/w/{slug}/repositories/{repository}"
 KEY = REPOSITORY + "/keys/{api_key}"
+PERSON = "/organization/people/{reader}"
+INVITATION = "/organization/invitations/{invitation}"
 TABLE = {
     "home": [row("GET", "/", SIGN_IN, 302, 302, 302, 302, 200, 302, 200)],
     "help": [same("GET", "/help", 200)],
@@ -88,6 +100,27 @@ TABLE = {
     ],
     "setup": [public("GET", "/setup/none", 410)],
     "invitation": [public("GET", "/invitation/none", 404)],
+    "organization": [belongs("GET", "/organization", 200), administers("POST", "/organization", 422)],
+    "roles": [belongs("GET", "/organization/roles", 200)],
+    "people": [administers("GET", "/organization/people", 200)],
+    "person": [staffed("GET", f"{PERSON}", 200)],
+    "person_name": [staffed("GET", f"{PERSON}/name", 303), staffed("POST", f"{PERSON}/name", 303)],
+    "person_role": [staffed("GET", f"{PERSON}/role", 303), staffed("POST", f"{PERSON}/role", 422)],
+    "person_deactivate": [staffed("GET", f"{PERSON}/deactivate", 200)],
+    "person_reactivate": [staffed("GET", f"{PERSON}/reactivate", 303), staffed("POST", f"{PERSON}/reactivate", 303)],
+    "person_ownership": [staffed("GET", f"{PERSON}/ownership", 200)],
+    "invitations": [administers("GET", "/organization/invitations", 200)],
+    "invitation_new": [
+        administers("GET", "/organization/invitations/new", 200),
+        administers("POST", "/organization/invitations/new", 422),
+    ],
+    "invitation_detail": [staffed("GET", INVITATION, 200)],
+    "invitation_resend": [staffed("GET", f"{INVITATION}/resend", 303), staffed("POST", f"{INVITATION}/resend", 200)],
+    "invitation_withdraw": [
+        staffed("GET", f"{INVITATION}/withdraw", 303),
+        staffed("POST", f"{INVITATION}/withdraw", 303),
+    ],
+    "workspace_delete": [manages("GET", "/w/{slug}/delete", 200), manages("POST", "/w/{slug}/delete", 422)],
     "admin": [same("GET", "/admin", 302)],
     "admin:ai_llm_aillm_validate": [
         row("POST", "/admin/ai_llm/aillm/{unreadable}/validate/", *[SIGN_IN] * 7, 303),
@@ -263,12 +296,34 @@ def test_the_table(
     members["event"] = events.of_object(found)[0].pk
     repository = build.repository(people.writer, people.workspace, found)
     members |= {"repository": repository.pk, "api_key": build.key(people.writer, repository).key.pk}
+    members["invitation"] = invitations.create(people.owner, email="new@example.com").invitation.pk
     address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk, **members)
     got = {}
     for who in PEOPLE:
         client = Client() if who == "anonymous" else signed_in(getattr(people, who))
         got[who] = client.generic(method, address, content_type="application/x-www-form-urlencoded").status_code
     assert got == expected
+
+
+BY_ROLE = {"owner": 255, "admin": 0, "writer": 0, "reader": 0, "outsider": 0}
+IN_WORKSPACE = {"owner": 3, "admin": 3, "writer": 2, "reader": 1, "outsider": 0}
+
+
+def test_what_the_page_about_roles_says_is_what_every_route_answers() -> None:
+    for name, method, path, expected in CASES:
+        if expected["owner"] in {403, 404, 405} or {403, 404}.isdisjoint(map(expected.get, BY_ROLE)):
+            continue  # nobody's, or everybody's: no role decides
+        right = rights.of_route(name, method)
+        assert right is not None, f"{name}: no right on the page about roles names this route"
+        held = IN_WORKSPACE if isinstance(right.needed, Access) else BY_ROLE
+        allowed = {who: expected[who] not in {403, 404} for who in held}
+        assert allowed == {who: level >= right.needed for who, level in held.items()}, f"{method} {path}: {right.words}"
+
+
+def test_every_right_with_routes_is_in_the_table() -> None:
+    used = {rights.of_route(name, method) for name, method, *_ in CASES}
+    unused = [right.words for right in (*rights.IN_WORKSPACE, *rights.IN_ORGANIZATION) if right.routes]
+    assert [words for words in unused if words not in {right.words for right in used if right}] == []
 
 
 def test_foreign_and_never_existed_read_the_same(people: People, signed_in: Callable[[User], Client]) -> None:

@@ -53,7 +53,7 @@ class Organization(models.Model):
 def _label(prefix: str = "") -> Lower:
     """Return `User.label` as the databases sort it."""
     whole = Trim(Concat(f"{prefix}name", models.Value(" "), f"{prefix}last_name"))
-    return Lower(Coalesce(NullIf(whole, models.Value("")), f"{prefix}email"))
+    return Lower(Coalesce(NullIf(whole, models.Value("")), f"{prefix}email", output_field=models.CharField()))
 
 
 class UserQuerySet(models.QuerySet["User"]):

@@ -9,6 +9,7 @@ urlpatterns = [
     path("organization/workspaces", views.workspaces, name="workspaces"),
     path("organization/workspaces/new", views.new, name="workspace_new"),
     path("w/<slug:slug>/settings", views.settings, name="workspace_settings"),
+    path("w/<slug:slug>/delete", views.delete, name="workspace_delete"),
     path("w/<slug:slug>/members", views.members_page, name="members"),
     path("w/<slug:slug>/members/add", views.add, name="member_add"),
     path("w/<slug:slug>/members/<uuid:id>/role", views.role, name="member_role"),

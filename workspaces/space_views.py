@@ -24,6 +24,7 @@ from workspaces.forms import (
     VerbForm,
 )
 from workspaces.models import Membership, Organization, Workspace
+from workspaces.people_forms import TypedNameForm
 from workspaces.reauthentication import recently_authenticated
 
 MEMBERS_SHOWN = 50
@@ -78,6 +79,27 @@ def settings(request: Request) -> HttpResponse:
         messages.success(request, "Saved.")
         return see_other("workspace_settings", row.slug)
     return _settings_page(request, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace
+def delete(request: Request) -> HttpResponse:
+    """Show what the workspace holds; an empty one goes once its name is typed."""
+    access.require(request.user, request.workspace, Access.ADMIN)
+    data = request.POST if request.method == "POST" else None
+    form = TypedNameForm(data, typed=request.workspace.name)
+    if form.is_bound and form.is_valid():
+        try:
+            spaces.delete(request.user, request.workspace, confirmed=form.cleaned_data["name"])
+        except Invalid as invalid:
+            form.take(invalid.errors)
+        except Conflict as conflict:
+            form.add_error(None, conflict.message)
+        else:
+            messages.success(request, f"The workspace {request.workspace.name} is deleted.")
+            return see_other("workspaces")
+    values = {"held": spaces.holdings(request.workspace), "number": request.workspace.memberships.count()}
+    return _form_page(request, "workspaces/delete.html", form, **values)
 
 
 @require_safe

@@ -71,8 +71,8 @@ PROBLEMS = {
     ),
     403: Words(
         "You may not do this",
-        "Your role in this workspace does not allow it.",
-        "Ask an administrator of the workspace.",
+        "Your role does not allow it.",
+        "A role that is given holds from your next request on.",
         "lock",
     ),
     404: Words(
@@ -194,13 +194,15 @@ def address(name: str, *arguments: Any) -> str:
 
 
 @register.inclusion_tag("ui/menu_item.html", takes_context=True)
-def menu_item(context: template.Context, name: str, label: str, icon_name: str, section: str = "") -> dict[str, Any]:
-    """Draw one entry of the left menu, or nothing without a workspace or the route `name`.
+def menu_item(
+    context: template.Context, name: str, label: str, icon_name: str, section: str = "", *, in_workspace: bool = True
+) -> dict[str, Any]:
+    """Draw one entry of the left menu, or nothing without the route `name` or the workspace that it is in.
 
     `section` is what the names of all routes below this entry begin with; the entry stays marked on those pages.
     """
     workspace = context.get("workspace")
-    url = address(name, workspace.slug) if workspace else ""
+    url = (address(name, workspace.slug) if workspace else "") if in_workspace else address(name)
     return {"url": url, "label": label, "icon_name": icon_name, "current": current(context, name, section)}
 
 
