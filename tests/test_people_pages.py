@@ -51,7 +51,7 @@ def test_the_menu_shows_what_a_role_may_open(people: People, signed_in: SignIn) 
     assert menu(signed_in(people.reader).get(BASE)) == everybody
     manager = build.person(people.organization, role=OrganizationRole.WORKSPACES)
     assert menu(signed_in(manager).get(BASE)) == ["Profile", "People", "Invitations", "Workspaces", "Roles"]
-    whole = ["Profile", "People", "Invitations", "Workspaces", "Roles", "Audit", "log"]
+    whole = ["Profile", "People", "Invitations", "Workspaces", "Roles", "Security", "Audit", "log"]
     assert menu(signed_in(people.owner).get(BASE)) == whole
 
 

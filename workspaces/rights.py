@@ -57,6 +57,7 @@ IN_ORGANIZATION = (
     Right("Deactivate and reactivate people who are not above oneself", OrganizationRole.WORKSPACES),
     Right("Count as ADMIN in every workspace", OrganizationRole.ADMINISTRATOR),
     Right("Change the profile", OrganizationRole.ADMINISTRATOR, ("organization POST",)),
+    Right("Say who needs a second factor", OrganizationRole.ADMINISTRATOR, ("organization_security",)),
     Right(
         "See the audit log of the whole organization, sign-ins too, and take it out as a file",
         OrganizationRole.ADMINISTRATOR,
