@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from ai_llm import configs, dependents, diagnostics, forms, lifecycle
 from ai_llm.views import found
+from flashback import notices
 from flashback.errors import Conflict
 from flashback.web import see_other
 from workspaces.access import Access
@@ -24,7 +25,7 @@ ENABLED = "{name} is enabled again."
 def disable(request: Request, id: UUID) -> HttpResponse:
     """Take the configuration out of use without losing anything."""
     row = lifecycle.disable(request.user, found(request, id, Access.WRITE))
-    messages.success(request, DISABLED.format(name=row.name))
+    notices.done(request, DISABLED.format(name=row.name), "ai_llm_enable", request.workspace.slug, row.pk)
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
 
 
@@ -33,7 +34,7 @@ def disable(request: Request, id: UUID) -> HttpResponse:
 def enable(request: Request, id: UUID) -> HttpResponse:
     """Put the configuration back into use."""
     row = lifecycle.enable(request.user, found(request, id, Access.WRITE))
-    messages.success(request, ENABLED.format(name=row.name))
+    notices.done(request, ENABLED.format(name=row.name), "ai_llm_disable", request.workspace.slug, row.pk)
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
 
 

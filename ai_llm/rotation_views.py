@@ -13,6 +13,7 @@ from ai_llm import configs, credentials, forms, providers, rotation, trials, try
 from ai_llm.models import AiLlm
 from ai_llm.rotation_forms import KeepForm, RotateForm, end_of
 from ai_llm.views import found
+from flashback import notices
 from flashback.errors import Conflict, Invalid, NotFound
 from flashback.web import see_other
 from workspaces.access import Access
@@ -112,8 +113,7 @@ def _rotate(request: Request, row: AiLlm, form: RotateForm) -> HttpResponse:
     except Conflict as conflict:
         return _overtaken(request, row, form, conflict.message)
     if outcome.took_over:
-        kept = outcome.ai_llm.former is not None
-        return _done(request, row, KEPT.format(words=rotation.OVERLAP_WORDS[keep]) if kept else TOOK_OVER)
+        return _took_over(request, outcome.ai_llm, keep)
     return _held(request, outcome, keep)
 
 
@@ -123,7 +123,7 @@ def _retry(request: Request, row: AiLlm, keep: str, seen: str) -> HttpResponse:
     except validation.Busy as busy:
         return _page(request, row, RotateForm(ai_llm=row), {"busy": busy.message, "wait": busy.retry_after})
     if outcome.took_over:
-        return _done(request, row, TOOK_OVER)
+        return _took_over(request, outcome.ai_llm, keep)
     messages.warning(request, STILL)
     return _held(request, outcome, keep)
 
@@ -134,6 +134,17 @@ def _held(request: Request, outcome: rotation.Rotation, keep: str) -> HttpRespon
     again = KeepForm(initial={"keep": keep}, auto_id=WAITING)
     held = {"result": validation.present(outcome.result), "held": True, "keep": again}
     return _page(request, row, RotateForm(ai_llm=row), held)
+
+
+def _took_over(request: Request, row: AiLlm, keep: str) -> HttpResponse:
+    """Say that the new secret is used, with the way back while the former one is kept."""
+    if row.former is None:
+        return _done(request, row, TOOK_OVER)
+    said = KEPT.format(words=rotation.OVERLAP_WORDS[keep])
+    fields = {"action": "return", "former": row.fallback_id}
+    back: Any = {"label": "Return to the former secret", "fields": fields}
+    notices.done(request, said, "ai_llm_former", request.workspace.slug, row.pk, **back)
+    return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
 
 
 def _done(request: Request, row: AiLlm, words: str) -> HttpResponse:

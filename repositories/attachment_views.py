@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from ai_llm.forms import refuse
 from ai_llm.listing import Row
 from ai_llm.models import AiLlm
-from flashback import names
+from flashback import names, notices
 from flashback.errors import Invalid, NotFound
 from flashback.web import see_other
 from repositories import attachments, forms, reachable
@@ -104,7 +104,12 @@ def detach(request: Request, id: UUID) -> HttpResponse:
         done = attachments.detach(request.user, row, wanted, version=_number(request.POST.get("version", "")))
     except Changed as changed:
         return _conflict(request, changed, "detach", wanted)
-    messages.success(request, "Detached." if done else "It was detached before.")
+    if done:
+        # Not Undo: it comes behind the others, its place is another one's now.
+        again: Any = {"label": "Attach again", "fields": {"chosen": wanted}}
+        notices.done(request, "Detached.", "repository_attach", request.workspace.slug, row.pk, **again)
+    else:
+        messages.success(request, "It was detached before.")
     return see_other("repository", slug=request.workspace.slug, id=row.pk)
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ai_llm.forms import refuse
+from flashback import notices
 from flashback.errors import Invalid, NotFound
 from flashback.web import see_other
 from repositories import forms, listing, reachable, repos
@@ -136,7 +137,8 @@ def disable(request: Request, id: UUID) -> HttpResponse:
     if request.method != "POST":
         return render(request, "repositories/disable.html", {"repository": row, **_live(row)})
     repos.disable(request.user, row)
-    messages.success(request, f"{row.name} is disabled. Its keys are refused until it is enabled again.")
+    said = f"{row.name} is disabled. Its keys are refused until it is enabled again."
+    notices.done(request, said, "repository_enable", request.workspace.slug, row.pk)
     return see_other("repository", slug=request.workspace.slug, id=row.pk)
 
 
@@ -146,7 +148,8 @@ def enable(request: Request, id: UUID) -> HttpResponse:
     """Let the keys of a disabled repository work again."""
     row = found(request, id, Access.WRITE)
     repos.enable(request.user, row)
-    messages.success(request, f"{row.name} is enabled. Its keys work again.")
+    said = f"{row.name} is enabled. Its keys work again."
+    notices.done(request, said, "repository_disable", request.workspace.slug, row.pk)
     return see_other("repository", slug=request.workspace.slug, id=row.pk)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from django import template
 from django.conf import settings
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, CheckboxInput, PasswordInput
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -19,6 +20,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
 
+from flashback import notices
 from flashback.templatetags.drawing import address_of, constant
 
 register = template.Library()
@@ -149,6 +151,12 @@ def stage(state: str) -> State:
 def problem_words(status: int) -> Words:
     """Return what the page for an HTTP status says; an unknown one reads like 500 (or 400 below that)."""
     return PROBLEMS.get(status) or PROBLEMS[500 if status >= 500 else 400]
+
+
+@register.simple_tag(name="undo_of")
+def undo(message: Message) -> notices.Undo | None:
+    """Return the button that undoes what a message tells, None where there is none."""
+    return notices.undo_of(message)
 
 
 @register.simple_tag

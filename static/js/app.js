@@ -106,14 +106,34 @@ document.addEventListener("keydown", (event) => {
     closeMenus();
     if (menu) menu.querySelector("summary").focus();
   }
-  const typing = event.target.closest("input, select, textarea, [contenteditable]");
-  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  const search = document.querySelector("[data-search]");
+  const typing = event.target.closest("input, select, textarea, [contenteditable], dialog");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "?") showShortcuts();
+  const search = event.key === "/" && document.querySelector("[data-search]");
   if (!search) return;
   event.preventDefault();
   search.focus();
   search.select();
 });
+
+// The list of keys is a page of its own; here it is read once and shown above the present one.
+async function showShortcuts() {
+  const address = document.querySelector("[data-shortcuts]")?.dataset.shortcuts;
+  if (!address) return;
+  let dialog = document.getElementById("keys");
+  if (!dialog) {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+    const list = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("shortcuts");
+    if (!list || document.getElementById("keys")) return;
+    dialog = document.createElement("dialog");
+    dialog.id = "keys";
+    dialog.setAttribute("aria-labelledby", "keys-title");
+    dialog.innerHTML = '<form method="dialog"><h2 id="keys-title">Keyboard shortcuts</h2><button class="button small">Close</button></form>';
+    dialog.append(list);
+    document.body.append(dialog);
+  }
+  dialog.showModal();
+}
 
 // --- Requests: one at a time per form or button, and a word when the server cannot be reached ---
 
