@@ -19,6 +19,7 @@ from django.utils import timezone
 from ai_llm.causes import CAUSES
 from ai_llm.models import AiLlm, Check, CheckKind, ModelList, Verdict
 from ai_llm.outcomes import Result
+from flashback import metrics
 from flashback.errors import Conflict
 from workspaces import events
 from workspaces.models import User
@@ -70,6 +71,7 @@ def keep(actor: User | None, tested: AiLlm, result: Result, *, kind: str = Check
         _keep_list(row, result, check)
         _thin(row)
         _record(actor, row, check, before, tested)
+    metrics.count_check(check.verdict, kind=check.kind, by="person" if actor is not None else "schedule")
     return check
 
 

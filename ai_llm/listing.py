@@ -54,15 +54,27 @@ def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[
 
 def counts(workspace: Workspace) -> dict[str, int]:
     """Return the number of AI LLMs in every state; four queries."""
+    return _in_states(AiLlm.objects.of(workspace), unavailable(workspace))
+
+
+def _in_states(rows: "QuerySet[AiLlm]", lost: "QuerySet[AiLlm]") -> dict[str, int]:
+    """Count `rows` by state; `lost` are those of them that are enabled and whose secret cannot be opened."""
     found = dict.fromkeys(STATES, 0)
-    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
     for verdict, number in _by_verdict(rows):
         found[verdict or NEVER] += number
-    for state, few in ((DISABLED, rows.filter(disabled_at__isnull=False)), (UNAVAILABLE, unavailable(workspace))):
+    for state, few in ((DISABLED, rows.filter(disabled_at__isnull=False)), (UNAVAILABLE, lost)):
         for verdict, number in _by_verdict(few):
             found[verdict or NEVER] -= number
             found[state] += number
     return found
+
+
+def everywhere() -> dict[str, int]:
+    """Return the number of AI LLMs in every state in the whole installation; three queries."""
+    rows: QuerySet[AiLlm] = AiLlm.objects.filter(deleted_at=None)
+    lost: QuerySet[Credential] = Credential.objects.exclude(key_id__in=sealed.key_ids())
+    bare = Q(credential=None, keyless=False) | Q(credential__in=lost)
+    return _in_states(rows, rows.filter(disabled_at=None).filter(bare))
 
 
 def _by_verdict(rows: "QuerySet[AiLlm]") -> "QuerySet[AiLlm, tuple[str, int]]":

@@ -123,6 +123,11 @@ class RedactingFilter(logging.Filter):
         return True
 
 
+def incident_of(record: logging.LogRecord) -> str:
+    """Return the number that the page of this server error shows, "" for any other record."""
+    return str(getattr(getattr(record, "request", None), "META", {}).get("flashback.incident", ""))
+
+
 class LineFormatter(logging.Formatter):
     """One line a record: UTC time, level, logger, message, and an exception on the same line, its breaks escaped."""
 
@@ -136,12 +141,29 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's
         """Return the line up to the exception; a server error has the incident's number that its page shows."""
-        incident = getattr(getattr(record, "request", None), "META", {}).get("flashback.incident")
+        incident = incident_of(record)
         return super().formatMessage(record) + (f" (incident {incident})" if incident else "")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line. Control characters and marks that change the direction of text are escaped."""
         return _UNPRINTABLE.sub(_escaped, super().format(record))
+
+
+class JsonFormatter(LineFormatter):
+    """One JSON object a record, on one line, for programs that collect logs. It says what the line says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object. Everything outside ASCII is escaped, so that no character can break the line."""
+        fields = {
+            "at": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "incident": incident_of(record),
+            "exception": record.exc_text or "",
+            "process": record.process,
+        }
+        return json.dumps({name: value for name, value in fields.items() if value not in {"", None}})
 
 
 class ReporterFilter(SafeExceptionReporterFilter):

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "allauth.mfa",
 ]
 MIDDLEWARE = [
+    "flashback.metrics.MetricsMiddleware",
     "flashback.web.SecurityHeadersMiddleware",
     "flashback.cors.CorsMiddleware",
     "flashback.envelope.ApiMiddleware",
@@ -280,6 +281,10 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
+METRICS_TOKEN = environment.secret("FLASHBACK_METRICS_TOKEN")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("FLASHBACK_METRICS_TOKEN is too short; use 16 characters or more, made at random.")
+LOG_FORMAT = environment.choice("FLASHBACK_LOG_FORMAT", "line", "json")
 LOG_LEVEL = environment.choice("FLASHBACK_LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR")
 DEFAULT_EXCEPTION_REPORTER = "flashback.redaction.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "flashback.redaction.ReporterFilter"
@@ -287,8 +292,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"redact": {"()": "flashback.redaction.RedactingFilter"}},
-    "formatters": {"line": {"()": "flashback.redaction.LineFormatter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redact"]}},
+    "formatters": {
+        "line": {"()": "flashback.redaction.LineFormatter"},
+        "json": {"()": "flashback.redaction.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["redact"]}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"level": LOG_LEVEL},

@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from ai_llm import help_views, operators
-from flashback import api, envelope
+from flashback import api, envelope, metrics
 from flashback.styleguide import styleguide
 from workspaces import address, views
 
@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account", views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
     path("", include("workspaces.people_urls")),
+    path("metrics", metrics.page, name="metrics"),
     path("help", help_views.index, name="help"),
     path("help/<slug:name>", help_views.section, name="help_section"),
     path("", include("workspaces.space_urls")),

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from flashback import tidying
+from flashback import metrics, tidying
 
 
 class RepositoriesConfig(AppConfig):
@@ -16,3 +16,5 @@ class RepositoriesConfig(AppConfig):
         from repositories import deletions, repos  # noqa: F401 - models are there only now
 
         tidying.steps.append(tidying.Step(repos.tidy, repos.untidy))
+        about = "Repositories and AI API keys that can be used."
+        metrics.gauges.append(metrics.Gauge("flashback_in_use", about, "kind", repos.in_use))

@@ -137,6 +137,13 @@ def untidy() -> int:
     return _deleted_long_ago().count()
 
 
+def in_use() -> dict[str, int]:
+    """Return how many repositories and AI API keys of the whole installation can be used; two queries."""
+    usable = Repository.objects.filter(deleted_at=None, disabled_at=None)
+    keys = AiApiKey.objects.live().filter(repository__in=usable)
+    return {"repository": usable.count(), "ai_api_key": keys.count()}
+
+
 def live_keys(repository: Repository) -> "QuerySet[AiApiKey]":
     """Return the keys that would work if the repository does, the newest first, each with its secrets."""
     rows: QuerySet[AiApiKey] = AiApiKey.objects.live().filter(repository=repository)

@@ -65,6 +65,7 @@ PERSON = "/organization/people/{reader}"
 INVITATION = "/organization/invitations/{invitation}"
 TABLE = {
     "home": [row("GET", "/", SIGN_IN, 302, 302, 302, 302, 200, 302, 200)],
+    "metrics": [public("GET", "/metrics", 404)],
     "help": [same("GET", "/help", 200)],
     "help_section": [same("GET", "/help/troubleshooting", 200), same("GET", "/help/nothing", 404)],
     "account": [same("GET", "/account", 200)],

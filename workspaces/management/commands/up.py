@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
 from django.db.backends.utils import CursorWrapper
 
-from flashback import health, keyring, mounts, serving
+from flashback import health, keyring, metrics, mounts, serving
 from workspaces import setup
 
 MIGRATION_LOCK = 0x666C6173  # a number of our own among the advisory locks of one database
@@ -40,6 +40,7 @@ class Command(BaseCommand):
                 refuse_errors()
                 migrate()
                 self.collect_static()
+                metrics.begin()
             refuse_lost_keys()
             self.greet()
             serving.serve("flashback.asgi:application", listener, workers=settings.WORKERS)
