@@ -20,11 +20,14 @@ DISABLED = "{name} is disabled."
 ENABLED = "{name} is enabled again."
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
 def disable(request: Request, id: UUID) -> HttpResponse:
-    """Take the configuration out of use without losing anything."""
-    row = lifecycle.disable(request.user, found(request, id, Access.WRITE))
+    """Show what depends on the configuration, then take it out of use without losing anything."""
+    row = found(request, id, Access.WRITE)
+    if request.method != "POST":
+        return render(request, "ai_llm/disable.html", {"ai_llm": row, "dependents": dependents.of(row)})
+    lifecycle.disable(request.user, row)
     notices.done(request, DISABLED.format(name=row.name), "ai_llm_enable", request.workspace.slug, row.pk)
     return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
 

@@ -270,6 +270,16 @@ class AiLlm(models.Model):
         return self.fallback if self.fallback_until is not None and self.fallback_until > timezone.now() else None
 
     @property
+    def key_on_return(self) -> str:
+        """What returning to the former secret does to the API Key; "" when neither of the two has one."""
+        key, kept = (held.key_fingerprint if held else "" for held in (self.credential, self.former))
+        if key == kept:
+            return "The API Key stays the same." if key else ""
+        if not kept:
+            return "It has no API Key: the one in use is kept with the newer secret, and no longer sent."
+        return f"It brings its own API Key back, {'another than the one in use' if key else 'while none is in use'}."
+
+    @property
     def waiting(self) -> Credential | None:
         """A secret whose test failed, while it is kept."""
         return self.candidate if self.candidate_until is not None and self.candidate_until > timezone.now() else None

@@ -204,7 +204,10 @@ TABLE = {
         writes("GET", "/w/{slug}/ai/llm/{id}/message", 200),
         writes("POST", "/w/{slug}/ai/llm/{unreadable}/message", 422),
     ],
-    "ai_llm_disable": [writes("POST", "/w/{slug}/ai/llm/{id}/disable", 303)],
+    "ai_llm_disable": [
+        writes("GET", "/w/{slug}/ai/llm/{id}/disable", 200),
+        writes("POST", "/w/{slug}/ai/llm/{id}/disable", 303),
+    ],
     "ai_llm_enable": [writes("POST", "/w/{slug}/ai/llm/{id}/enable", 303)],
     "ai_llm_diagnostics": [
         reads("GET", "/w/{slug}/ai/llm/{id}/diagnostics"),

@@ -94,6 +94,24 @@ def test_disabling_says_so_everywhere_and_enabling_brings_the_state_back(
     assert "Calls pass it by" not in words(client.get(page))
 
 
+def test_one_that_repositories_use_is_disabled_on_a_page_that_names_them(
+    client: Client, page: str, row: AiLlm, people: People
+) -> None:
+    assert f'action="{page}/disable"' in client.get(page).content.decode()
+    chat = build.repository(people.writer, people.workspace, row, name="chat")
+    build.key(people.writer, chat)
+    html = client.get(page).content.decode()
+    assert f'href="{page}/disable"' in html
+    assert f'action="{page}/disable"' not in html
+    asked = words(client.get(f"{page}/disable"))
+    for said in ("Disable prod?", "chat 1 live key", "Calls through this repository pass it by", "Move all to another"):
+        assert said in asked
+    assert stored(row).disabled_at is None
+    client.post(f"{page}/disable")
+    assert stored(row).disabled_at is not None
+    assert "Enable" in words(client.get(page))
+
+
 def test_a_second_click_changes_nothing_more(client: Client, page: str, row: AiLlm) -> None:
     for _ in range(2):
         assert client.post(f"{page}/disable").status_code == 303

@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 from django.test import Client
 
-from ai_llm import lifecycle, rotation, validation
+from ai_llm import configs, lifecycle, rotation, validation
 from ai_llm.models import AiLlm, Credential
 from ai_llm.sandbox import SECRETS, Sandbox
 from tests import build
@@ -67,6 +67,27 @@ def test_a_secret_that_works_takes_over_and_one_click_returns(client: Client, pa
     client.post(f"{page}/rotate/former", {"action": "retire"})
     assert (stored(row).fallback, Credential.objects.count()) == (None, 1)
     assert "The former secret is kept" not in words(client.get(page))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("", "", ""),
+        ("project-1", "project-1", "The API Key stays the same."),
+        ("project-1", "project-2", "It brings its own API Key back, another than the one in use."),
+        ("", "project-2", "It has no API Key: the one in use is kept with the newer secret, and no longer sent."),
+    ],
+)
+def test_the_page_says_which_secret_and_key_one_returns_to(
+    before: str, after: str, said: str, client: Client, page: str, row: AiLlm, people: People
+) -> None:
+    configs.replace_secret(people.writer, stored(row), secret=build.SECRET[:-4] + "olds", key=before)
+    rotation.rotate(people.writer, stored(row), secret=SECRETS.openai, key=after, keep="24h")
+    shown = words(client.get(page))
+    assert f"It ends in …olds , the one in use in …{SECRETS.openai[-4:]} ." in shown
+    assert said in shown
+    for words_of_one in ("stays the same", "brings its own", "has no API Key"):
+        assert (words_of_one in shown) == (words_of_one in said)
 
 
 def test_a_second_click_lands_where_the_first_did_and_keeps_the_true_old_secret(
