@@ -5,27 +5,23 @@ when on it may be sent: a process that begins to send puts that off, by compare 
 when it succeeds nothing is due any more, and when it fails or is killed a later run tries again.
 """
 
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db.models import QuerySet
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
 from ai_llm.models import AiLlm, Check, Verdict
 from ai_llm.outcomes import present
+from flashback import mail
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import User, Workspace
 
 RETRY = timedelta(minutes=15)
 LISTED = 20
-
-_log = logging.getLogger("flashback.alerts")
 
 
 @dataclass
@@ -100,15 +96,5 @@ def _told(workspace: Workspace, row: AiLlm) -> dict[str, Any]:
 
 def _delivered(people: list[User], content: dict[str, Any]) -> bool:
     """Send the mail to each person by itself, and return whether anybody got it."""
-    subject = " ".join(render_to_string("ai_llm/mail/rejected_subject.txt", content).split())
-    delivered = False
-    for person in people:
-        values = {**content, "person": person}
-        text, page = (render_to_string(f"ai_llm/mail/rejected_message.{form}", values) for form in ("txt", "html"))
-        message = EmailMultiAlternatives(subject, text, to=[person.email], connection=get_connection())
-        message.attach_alternative(page, "text/html")
-        try:
-            delivered = bool(message.send()) or delivered
-        except OSError as fault:  # smtplib's errors and those of the socket beneath
-            _log.error("A mail about rejected secrets could not be sent: %s. See EMAIL_URL.", type(fault).__name__)
-    return delivered
+    sent = [mail.send(person.email, "ai_llm/mail/rejected", {**content, "person": person}) for person in people]
+    return any(sent)
