@@ -83,6 +83,35 @@ def test_a_repository_gets_its_ai_llms_in_an_order_and_loses_one(page: Page, thr
     expect_order(page, "charlie", "bravo")
 
 
+def test_ai_llms_are_sorted_by_dragging(page: Page, three: list[str]) -> None:
+    create(page, "drag")
+    attach_all(page, three)
+    drag(page, "charlie", above="alpha")
+    expect(page.locator("[data-sort-said]")).to_have_text("charlie: place 1")
+    page.keyboard.press("Escape")
+    expect_order(page, *three)
+    page.mouse.up()
+    drag(page, "charlie", above="alpha")
+    page.mouse.up()
+    expect(page.get_by_text("charlie has place 1 now.")).to_be_visible()
+    expect_order(page, "charlie", "alpha", "bravo")
+    page.context.set_offline(True)
+    drag(page, "bravo", above="charlie")
+    page.mouse.up()
+    expect(page.get_by_text("The server could not be reached.")).to_be_visible()
+    expect_order(page, "charlie", "alpha", "bravo")
+
+
+def drag(page: Page, name: str, *, above: str) -> None:
+    """Take hold of a row and hold it above another; the button of the mouse stays down."""
+    grip, target = (page.locator(f"[data-name={row}] [data-grip]").bounding_box() for row in (name, above))
+    assert grip
+    assert target
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(target["x"] + 5, target["y"] - 5, steps=8)
+
+
 @SCRIPTS
 def test_models_are_allowed_looked_at_and_found(page: Page, three: list[str], scripts: bool) -> None:
     create(page, f"models {scripts}")

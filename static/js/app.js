@@ -176,3 +176,13 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
   next.searchParams.set("step", "configuration");
   history.replaceState(history.state, "", next);
 });
+
+// --- Sorting by dragging: what serves it is fetched where there is something to sort ---
+
+function fetchSorting() {
+  const list = document.querySelector("[data-sort]");
+  if (list) import(list.dataset.sort);
+}
+
+document.addEventListener("htmx:afterSettle", fetchSorting);
+fetchSorting();
