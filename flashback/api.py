@@ -88,7 +88,10 @@ for router in ROUTERS:
 def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     status = problem.status or next(code for kind, code in STATUS.items() if isinstance(problem, kind))
     errors = problem.errors if isinstance(problem, Invalid) else None
-    answer = envelope.problem(status, problem.message, errors=errors, error_code=getattr(problem, "error_code", None))
+    code = getattr(problem, "error_code", None)
+    answer = envelope.problem(
+        status, problem.message, errors=errors, error_code=code, error_message=problem.message if code else None
+    )
     if retry_after := getattr(problem, "retry_after", 0):
         answer.headers["Retry-After"] = str(retry_after)
     if status == 401:

@@ -102,6 +102,12 @@ class Failure(Output):
         description="A word for programs, where one status stands for several causes.",
         examples=["MFA_REQUIRED"],
     )
+    error_message: str | None = Field(
+        default=None,
+        alias="error_message",
+        description="The message again, wherever there is an error_code.",
+        examples=["Choose another name."],
+    )
 
 
 @contextmanager
@@ -110,4 +116,5 @@ def naming(**names: str) -> Iterator[None]:
     try:
         yield
     except Invalid as invalid:
-        raise Invalid({names.get(field, field): text for field, text in invalid.errors.items()}) from None
+        invalid.errors = {names.get(field, field): text for field, text in invalid.errors.items()}
+        raise

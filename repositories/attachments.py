@@ -159,6 +159,16 @@ def replace(actor: User, repository: Repository, ai_llms: Sequence[UUID], *, ver
         _changed(actor, row, "repository.attachments_replaced", details)
 
 
+def locked(actor: User, repository: Repository, ai_llms: Iterable[UUID]) -> Repository:
+    """Lock these AI LLMs, then the repository, until the transaction ends, and return it as it is now.
+
+    For a transaction that begins with something else than these verbs. Raises `Denied`, `NotFound` and `Conflict`.
+    """
+    access.require(actor, repository.workspace, Access.WRITE)
+    _locked_ai_llms(repository.workspace, ai_llms)
+    return repos.locked(repository)
+
+
 def move_all(actor: User, source: AiLlm, target: AiLlm) -> list[Repository]:
     """Attach `target` wherever `source` is, in its place and with its allow-list, and detach `source`.
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from ai_llm.models import Type
 from flashback import names, tokens
-from flashback.errors import Conflict, Denied, Invalid
+from flashback.errors import Conflict, Denied, Invalid, NotFound
 from repositories import bearers, repos
 from repositories import patterns as allow_lists
 from repositories.models import AiApiKey, KeySecret, Repository
@@ -80,6 +80,15 @@ class Caller:
     repository_id: UUID
     workspace_id: UUID
     organization_id: UUID
+
+
+def get(repository: Repository, id: UUID) -> AiApiKey:
+    """Return a key of this repository that is not revoked. Raises `NotFound`."""
+    row = AiApiKey.objects.filter(repository=repository, pk=id, revoked_at=None).first()
+    if row is None:
+        raise NotFound("There is no such key in this repository. It may be revoked, or of another repository.")
+    row.repository = repository
+    return row
 
 
 def create(

@@ -23,6 +23,7 @@ class Mode(models.TextChoices):
 
     NORMAL = "NORMAL", "Normal"
     MIRROR = "MIRROR", "Mirror"
+    BACKUP = "BACKUP", "Backup"
 
 
 class RepositoryQuerySet(models.QuerySet["Repository"]):

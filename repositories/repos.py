@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from flashback import names
-from flashback.errors import Conflict, Invalid
+from flashback.errors import Conflict, Invalid, NotFound
 from repositories.models import AiApiKey, Mode, Repository, StorageType
 from workspaces import access, events
 from workspaces.access import Access
@@ -21,6 +21,30 @@ LONGEST_DESCRIPTION = 500
 SAME_NAME = "This workspace already has a repository with this name. Choose another one."
 GONE = "This repository was deleted in the meantime."
 FORM_USED = "This form belongs to a repository that was deleted or changed since. Start again with New repository."
+NOT_HERE = "There is no such repository that you can see. It may be in another workspace, or deleted."
+
+
+class NameTaken(Invalid):
+    """Another repository of the workspace has this name."""
+
+    error_code = "NAME_ALREADY_USED"
+
+    def __init__(self) -> None:
+        super().__init__({"name": SAME_NAME})
+
+
+class Missing(NotFound):
+    """There is no such repository for this person."""
+
+    error_code = "NOT_FOUND"
+
+
+def get(actor: User, id: UUID) -> Repository:
+    """Return a repository that exists for `actor`, with its workspace. Raises `Missing`."""
+    row = Repository.objects.visible_to(actor).select_related("workspace").filter(pk=id).first()
+    if row is None:
+        raise Missing(NOT_HERE)
+    return row
 
 
 def create(
@@ -53,7 +77,7 @@ def create(
     except IntegrityError:
         made = Repository.objects.filter(pk=pk).first()
         if made is None:
-            raise Invalid({"name": SAME_NAME}) from None
+            raise NameTaken from None
         return _made_before(made, workspace, name)
     return row
 
@@ -62,24 +86,26 @@ def update(
     actor: User,
     repository: Repository,
     *,
-    name: str,
-    description: str = "",
+    name: str | None = None,
+    description: str | None = None,
     storage_type: str | None = None,
     mode: str | None = None,
 ) -> Repository:
     """Rename or describe a repository and record `repository.updated` with old and new values, if anything is new.
 
-    Storage type and mode stay where they are not given. Raises `Denied`, `Invalid` (fields name, description,
+    What is not given stays. Raises `Denied`, `Invalid` (fields name, description,
     storage_type, mode) and `Conflict` (deleted meanwhile).
     """
     access.require(actor, repository.workspace, Access.WRITE)
-    name = names.clean(name)
+    cleaned = None if name is None else names.clean(name)
     try:
         with transaction.atomic():
             row = locked(repository)
+            name = row.name if cleaned is None else cleaned
             _refuse_taken(row.workspace, name, besides=row.pk)
             before = _plain(row)
-            values = _cleaned(description, storage_type or row.storage_type, mode or row.mode)
+            told = row.description if description is None else description
+            values = _cleaned(told, storage_type or row.storage_type, mode or row.mode)
             for field, value in {**values, "name": name, "name_key": names.key(name)}.items():
                 setattr(row, field, value)
             changed = {field: [before[field], new] for field, new in _plain(row).items() if new != before[field]}
@@ -88,7 +114,7 @@ def update(
                 row.save(update_fields=["name", "name_key", "description", "storage_type", "mode", "changed_at"])
                 events.record(actor, "repository.updated", row, workspace=row.workspace, details=changed)
     except IntegrityError:
-        raise Invalid({"name": SAME_NAME}) from None
+        raise NameTaken from None
     return row
 
 
@@ -197,7 +223,7 @@ def _cleaned(description: str, storage_type: str, mode: str) -> dict[str, str]:
 def _refuse_taken(workspace: Workspace, name: str, *, besides: UUID) -> None:
     taken = Repository.objects.of(workspace).filter(name_key=names.key(name)).exclude(pk=besides)
     if taken.exists():
-        raise Invalid({"name": SAME_NAME})
+        raise NameTaken
 
 
 def _made_before(row: Repository, workspace: Workspace, name: str) -> Repository:
