@@ -39,6 +39,7 @@ import ai_llm.api
 import repositories.api
 import workspaces.api
 import workspaces.api_account
+import workspaces.api_events
 import workspaces.api_organizations
 import workspaces.api_second_factor
 import workspaces.api_users
@@ -57,6 +58,7 @@ ROUTERS = (
     workspaces.api_users.router,
     workspaces.api_organizations.router,
     workspaces.api_workspaces.router,
+    workspaces.api_events.router,
     ai_llm.api.router,
     repositories.api.router,
 )

@@ -11,6 +11,7 @@ from django.db.models import Min
 
 from workspaces import append_only, chain, events, sources
 from workspaces.models import ActorKind, AuditHead, Event, Organization
+from workspaces.read_models import ReadMark
 
 BATCH = 5000
 CHANGED = "changed: its columns do not belong to its digest"
@@ -141,6 +142,7 @@ def _prune(one: UUID, before: datetime) -> int:
         last = doomed.order_by("number").last()
         if last is None:
             return 0
+        ReadMark.objects.filter(event_id__in=doomed.values("pk")).delete()
         with append_only.lifted():
             number, _ = doomed.delete()
         head.pruned, head.pruned_digest = last.number, last.digest
