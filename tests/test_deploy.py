@@ -1,0 +1,91 @@
+"""The examples in deploy/: units that systemd takes, sites that a proxy takes, commands and variables that exist."""
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+ROOT = Path(__file__).resolve().parent.parent
+DEPLOY = ROOT / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("flashback*"))
+README = (ROOT / "README.md").read_text()
+
+
+def unit(path: Path) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names of systemd have capitals
+    parser.read_string(path.read_text())
+    return parser
+
+
+@pytest.mark.parametrize("path", [path for path in UNITS if path.suffix == ".service"], ids=lambda path: path.name)
+def test_a_unit_runs_a_command_that_exists_with_options_that_it_takes(path: Path) -> None:
+    started = unit(path)["Service"]["ExecStart"].split()
+    assert started[:2] == ["/srv/flashback/.venv/bin/python", "manage.py"]
+    name, *arguments = started[2:]
+    command = load_command_class(get_commands()[name], name)
+    command.create_parser("manage.py", name).parse_args(arguments)
+
+
+@pytest.mark.parametrize("path", [path for path in UNITS if path.suffix == ".timer"], ids=lambda path: path.name)
+def test_a_timer_has_its_service(path: Path) -> None:
+    assert path.with_suffix(".service") in UNITS
+    assert unit(path)["Timer"]["Persistent"] == "yes"
+
+
+def test_every_unit_runs_without_rights() -> None:
+    for path in UNITS:
+        if path.suffix == ".service":
+            service = unit(path)["Service"]
+            assert (service["User"], service["NoNewPrivileges"], service["ProtectSystem"]) == (
+                "flashback", "yes", "strict",
+            )  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here; its package has systemd-analyze")
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    for path in UNITS:
+        # A program that is there: /srv/flashback is on the reader's machine.
+        (tmp_path / path.name).write_text(path.read_text().replace("/srv/flashback/.venv/bin/python", "/bin/true"))
+    ended = subprocess.run(
+        ["systemd-analyze", "verify", *sorted(map(str, tmp_path.iterdir()))],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    complaints = [line for line in ended.stderr.splitlines() if "flashback" in line]
+    assert complaints == []
+
+
+def test_every_variable_of_the_example_is_in_the_readme() -> None:
+    named = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (DEPLOY / "environment.example").read_text(), re.MULTILINE)
+    assert len(named) > 8
+    assert [name for name in named if f"`{name}" not in README] == []
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "Caddyfile"])
+def test_a_proxy_replaces_what_a_client_says_about_itself(name: str) -> None:
+    site = (DEPLOY / name).read_text()
+    assert re.search(r"X-Forwarded-For[ {$]+remote_(addr|host)", site)
+    assert re.search(r"X-Forwarded-Proto[ {$]+scheme", site)
+    assert "256" in site  # KiB, as much as Flashback takes
+    assert site.count("{") == site.count("}")
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx here; install the package nginx-light")
+def test_nginx_takes_the_site(tmp_path: Path) -> None:
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=flashback"]
+    subprocess.run(
+        [*made, "-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem"],
+        check=True,
+        capture_output=True,
+    )
+    site = (DEPLOY / "nginx.conf").read_text().replace("/etc/ssl/flashback", str(tmp_path))
+    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {site} }}"
+    (tmp_path / "nginx.conf").write_text(whole)
+    ended = subprocess.run(
+        ["nginx", "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
