@@ -23,14 +23,19 @@ Conventions, for whoever adds an operation:
 - What is typed into a field of a secret (`parsing.SENSITIVE`) is kept out of logs while the view runs.
 """
 
+import json
+import re
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
-from django.urls import URLPattern
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
@@ -44,12 +49,18 @@ import workspaces.api_organizations
 import workspaces.api_second_factor
 import workspaces.api_users
 import workspaces.api_workspaces
-from flashback import envelope, parsing
+from flashback import envelope, openapi, parsing
 from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
 from flashback.redaction import guarding
 from workspaces import bearer
 
 VERSION = "1.0"
+DESCRIPTION = (
+    "Everything that the console does, for programs. Send `Authorization: Bearer …` with an access token of "
+    "POST /user/login or an API token. Answers and failures are JSON with `success` and, for failures, `message`. "
+    "Moments are ISO 8601 in UTC with milliseconds; counters that may grow large are strings. Within version 1, fields "
+    "and addresses are added, and none is changed or taken away."
+)
 STATUS: dict[type[Problem], int] = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 400}
 ROUTERS = (
     workspaces.api.router,
@@ -81,6 +92,8 @@ api = Api(
     renderer=envelope.Renderer(),
     openapi_url=None,
     docs_url=None,
+    description=DESCRIPTION,
+    servers=[{"url": envelope.ROOT, "description": "This installation."}],
 )
 for router in ROUTERS:
     api.add_router("", router)
@@ -157,9 +170,9 @@ def operations() -> list[tuple[str, Operation]]:
     """Return every operation with its path, such as /workspace/{uuid:id}."""
     found = []
     for bound in api._get_bound_routers():
-        for path, view in bound.path_operations.items():
+        for place, view in bound.path_operations.items():
             found += [
-                (f"/{bound.prefix.strip('/')}/{path.strip('/')}".replace("//", "/"), one) for one in view.operations
+                (f"/{bound.prefix.strip('/')}/{place.strip('/')}".replace("//", "/"), one) for one in view.operations
             ]
     return found
 
@@ -196,8 +209,35 @@ def _prepare() -> None:
         operation.summary = text.partition("\n")[0].rstrip(".")
 
 
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, whose paths stand below /api."""
+    needs: dict[tuple[str, str], str | None] = {}
+    for address, operation in operations():
+        doors = [door for door in operation.auth_callbacks if isinstance(door, bearer.Bearer)]
+        plain = re.sub(r"{[^}:]+:", "{", address)
+        for method in operation.methods:
+            needs[method.lower(), plain] = doors[0].needs.value if doors and doors[0].needs else None
+    return openapi.completed(dict(api.get_openapi_schema(path_prefix="")), needs)
+
+
+@csrf_exempt
+@require_safe
+def describe(request: HttpRequest) -> HttpResponse:
+    """Answer the OpenAPI document."""
+    return envelope.answer(document())
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show the OpenAPI document to people, from local files."""
+    settings = {"url": f"{envelope.ROOT}/openapi.json", "layout": "BaseLayout", "deepLinking": True}
+    return render(request, "api/docs.html", {"swagger": json.dumps({**settings, "tryItOutEnabled": True})})
+
+
 _prepare()
 urls = api.urls
+urls[0][:0] = [path("openapi.json", describe, name="openapi"), path("docs", docs, name="docs")]
 for pattern in urls[0]:
     if isinstance(pattern, URLPattern):
         pattern.callback = login_not_required(pattern.callback)

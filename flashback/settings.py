@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "lucide",
     "allauth",
     "allauth.account",
+    "ninja",
     "allauth.mfa",
 ]
 MIDDLEWARE = [
@@ -268,7 +269,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if TESTING or DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "flashback.static.Storage"
     },
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True

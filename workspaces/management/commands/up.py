@@ -54,7 +54,7 @@ class Command(BaseCommand):
             return
         self.stdout.write("Compressing the static files; this happens once per version.")
         self.stdout.flush()
-        call_command("collectstatic", interactive=False, verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["redoc*"])
         stamp.write_text(fresh)
 
     def greet(self) -> None:
