@@ -1,11 +1,9 @@
 """What the API's operations on AI LLMs, their checks and provider keys answer. None of it holds a secret or a key."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from pydantic import Field, model_serializer
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import Field
 
 from ai_llm.api_schemas import LATER, STATE_HELP
 from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Counter, Output, Success
@@ -30,8 +28,12 @@ class AiLlmShown(Output):
     ai_type: str = Field(description="Its AI LLM Type.", examples=["OPENAI"])
     endpoint: str = Field(description="Its API Endpoint.", examples=["https://api.openai.com/v1"])
     key: None = Field(default=None, description="Always null: nothing of a credential is answered.", examples=[None])
+    # The client's type says that it may be missing, not that it may be null.
     api_key_id: UUID | None = Field(
-        default=None, description="The provider key that it uses; absent with an own secret.", examples=[EXAMPLE_ID]
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="The provider key that it uses; absent with an own secret.",
+        examples=[EXAMPLE_ID],
     )
     created_at: datetime = Field(description="When it was made.", examples=[EXAMPLE_MOMENT])
     repos: list[RepoOfAiLlm] = Field(description="The repositories that use it, by name.")
@@ -61,14 +63,6 @@ class AiLlmShown(Output):
     scheduled_checks: bool = Field(description="Whether scheduled checks include it.", examples=[True])
     changed_at: datetime = Field(description="When it was last changed.", examples=[EXAMPLE_MOMENT])
     version: int = Field(description="Counts its changes; the ETag follows it.", examples=[1])
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = serialize(self)
-        if self.api_key_id is None:  # the client's type says that it may be missing, not that it may be null
-            values.pop("apiKeyId", None)
-            values.pop("api_key_id", None)
-        return values
 
 
 class AiLlmSaved(Success):
