@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -47,6 +48,7 @@ def attach(request: Request, id: UUID) -> HttpResponse:
             return see_other("repository", slug=request.workspace.slug, id=row.pk)
     left = AiLlm.objects.of(request.workspace).exclude(attachments__repository=row)
     values = {"repository": row, "search": _search(request), "page": _choices(request, left)}
+    values["ticked"] = _ticked(form)
     return form_page(
         request, "repositories/attach.html", form, **values, any_left=bool(values["page"]) or left.exists()
     )
@@ -89,7 +91,7 @@ def order(request: Request, id: UUID) -> HttpResponse:
     except Changed as changed:
         return _conflict(request, changed, "order", wanted, place)
     messages.success(request, f"{source.ai_llm.name} has place {max(place, 1)} now.")
-    return see_other(f"{reverse('repository', args=[request.workspace.slug, row.pk])}?moved={wanted}{_kept(request)}")
+    return _back_to_list(request, row, moved=str(wanted))
 
 
 @require_POST
@@ -110,7 +112,7 @@ def detach(request: Request, id: UUID) -> HttpResponse:
         notices.done(request, "Detached.", "repository_attach", request.workspace.slug, row.pk, **again)
     else:
         messages.success(request, "It was detached before.")
-    return see_other("repository", slug=request.workspace.slug, id=row.pk)
+    return _back_to_list(request, row)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -131,9 +133,8 @@ def attach_to(request: Request, id: UUID) -> HttpResponse:
     search = _search(request)
     matching = left.filter(name_key__contains=names.key(search)) if search else left
     page = Paginator(matching.order_by("name_key"), CHOICES_A_PAGE).get_page(request.GET.get("page"))
-    return form_page(
-        request, "repositories/attach_to.html", form, ai_llm=row, search=search, page=page, any_left=left.exists()
-    )
+    values = {"ai_llm": row, "search": search, "page": page, "ticked": _ticked(form)}
+    return form_page(request, "repositories/attach_to.html", form, **values, any_left=left.exists())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -155,7 +156,7 @@ def move(request: Request, id: UUID) -> HttpResponse:
             messages.success(request, f"{number} {target.name} instead of {row.name} now.")
             return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
     others = AiLlm.objects.of(request.workspace).exclude(pk=row.pk)
-    values = {"ai_llm": row, "search": _search(request), "page": _choices(request, others)}
+    values = {"ai_llm": row, "search": _search(request), "page": _choices(request, others), "ticked": _ticked(form)}
     return form_page(request, "repositories/move.html", form, **values, attachments=row.attachments.in_use())
 
 
@@ -186,12 +187,18 @@ def _conflict(request: Request, changed: Changed, act: str, ai_llm: UUID, place:
     if mine is None:
         raise NotFound(NOT_ATTACHED)
     wish = [source for source in sources if source is not mine]
-    place = min(max(place, 1), len(sources))
+    place = min(max(place, 1), len(sources)) if act == "order" else mine.place
     if act == "order":
         wish.insert(place - 1, mine)
     values = {"repository": row, "message": changed.message, "act": act, "mine": mine, "place": place}
-    values |= {"stored": sources[:CHOICES_A_PAGE], "wish": wish[:CHOICES_A_PAGE]}
+    values |= {"stored": _around(sources, mine.place), "wish": _around(wish, place), "attached": len(sources)}
     return render(request, "repositories/conflict.html", values, status=409)
+
+
+def _around(rows: Sequence[reachable.Source], place: int) -> list[tuple[int, reachable.Source]]:
+    """Those near a place, each with its own: of a long list no more is shown, and what changes must be in sight."""
+    start = max(0, min(place - CHOICES_A_PAGE // 2, len(rows) - CHOICES_A_PAGE))
+    return list(enumerate(rows, 1))[start : start + CHOICES_A_PAGE]
 
 
 def _source(row: Repository, ai_llm: UUID) -> reachable.Source:
@@ -224,6 +231,11 @@ def _search(request: Request) -> str:
     return request.GET.get("q", "").replace("\0", "").encode("utf-8", "ignore").decode().strip()[:120]
 
 
+def _ticked(form: forms.ChooseForm) -> list[UUID]:
+    """What was ticked in a form that was refused, so that nobody ticks it again."""
+    return forms.ids(form.data.getlist("chosen")) if form.is_bound else []
+
+
 def _say(request: Request, new: Sequence[AiLlm] | Sequence[Repository], done: str, nothing: str) -> None:
     listed = Truncator(", ".join(row.name for row in new)).chars(200)
     if new:
@@ -236,6 +248,10 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
-def _kept(request: Request) -> str:
+def _back_to_list(request: Request, row: Repository, **query: str) -> HttpResponse:
+    """Lead to the page of the list that the form was on."""
     page = request.GET.get("page", "")
-    return f"&page={page}" if page.isascii() and page.isdecimal() and len(page) < 6 else ""
+    if page.isascii() and page.isdecimal() and len(page) < 6:
+        query["page"] = page
+    path = reverse("repository", args=[request.workspace.slug, row.pk])
+    return see_other(f"{path}?{urlencode(query)}" if query else path)

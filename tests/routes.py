@@ -7,9 +7,16 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
+from django.contrib import admin
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
+
+from ai_llm.models import AiLlm
+from repositories.models import Repository
+from tests import build
+from tests.conftest import People
+from workspaces.models import Event
 
 PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 SAMPLES = {"uuid": lambda: str(uuid4()), "int": lambda: "1"}
@@ -20,6 +27,9 @@ LOOKING = {
     "workspaces_audithead": None,  # the end of the chain that this record is tied to
 }
 LOOKED = "staff.looked"
+# What `id` in an address means, by the beginning of the route's name; anywhere else it is an AI LLM.
+IDS = {"ai_api_key": "repository", "audit": "event", "member": "member", "organization_audit": "event",
+       "repository": "repository"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,36 @@ class Route:
             return quote(str(value), safe="")
 
         return "/" + PARAMETER.sub(fill, self.pattern)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Real rows for every address: an AI LLM in a repository that has a key, a member of the workspace, an event."""
+
+    people: People
+    ai_llm: AiLlm
+    repository: Repository
+    key: UUID
+
+    @classmethod
+    def around(cls, people: People, ai_llm: AiLlm) -> "Places":
+        repository = build.repository(people.writer, people.workspace, ai_llm)
+        return cls(people, ai_llm, repository, build.key(people.writer, repository).key.pk)
+
+    def of(self, route: Route) -> dict[str, Any]:
+        """What the address of this route carries, so that it leads to something that is there."""
+        rows = {
+            "ai_llm": self.ai_llm.pk,
+            "repository": self.repository.pk,
+            "member": self.people.reader.pk,
+            "event": Event.objects.filter(workspace_id=self.people.workspace.pk).latest("id").pk,
+        }
+        meant = next((row for start, row in IDS.items() if route.name.startswith(start)), "ai_llm")
+        values = {"slug": self.people.workspace.slug, "id": rows[meant], "ai_llm": self.ai_llm.pk, "key": self.key}
+        models = (site.model._meta for site in admin.site._registry.values())
+        shown = next((one for one in models if f"admin/{one.app_label}/{one.model_name}/" in route.pattern), None)
+        last = shown.model._default_manager.order_by("pk").last() if shown else None
+        return {**values, "object_id": last.pk if last else "x", "app_label": "ai_llm", "act": "delete"}
 
 
 def every_route() -> list[Route]:

@@ -98,13 +98,17 @@ def test_detaching_closes_the_gap_and_again_is_no_news(people: People, three: li
     assert last_event(row) == ("repository.detached", {"ai_llms": ["one"]})
 
 
-def test_five_hundred_can_be_attached_and_not_one_more(people: People) -> None:
-    rows = AiLlm.objects.bulk_create(
+def many(people: People, number: int) -> list[AiLlm]:
+    return AiLlm.objects.bulk_create(
         AiLlm(
             workspace=people.workspace, name=f"a-{n:03}", name_key=f"a-{n:03}", type="OTHER", endpoint="https://a.b/v1"
         )
-        for n in range(501)
+        for n in range(number)
     )
+
+
+def test_five_hundred_can_be_attached_and_not_one_more(people: People) -> None:
+    rows = many(people, 501)
     row = build.repository(people.writer, people.workspace)
     attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in rows[:500]])
     with pytest.raises(Invalid) as refused:
@@ -228,6 +232,46 @@ def test_a_late_change_of_models_keeps_what_was_typed_beside_what_is_stored(
     assert client.post(base, {**typed, "version": version[1]}).status_code == 303
     assert attached(row) == ["two", "one", "three"]
     assert row.attachments.get(ai_llm=three[0]).patterns == ["mine*"]
+
+
+def test_in_a_long_list_both_wishes_are_shown_around_what_changes(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    row = build.repository(people.writer, people.workspace)
+    rows = many(people, 120)
+    attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in rows])
+    client, base = signed_in(people.writer), f"/w/{people.workspace.slug}/repositories/{row.pk}"
+    answer = client.post(f"{base}/order", {"ai_llm": rows[99].pk, "place": 5, "version": 1})
+    shown = re.findall(r'<li class="break([^"]*)" value="(\d+)">([^<]+)<', answer.content.decode())
+    assert answer.status_code == 409
+    assert [(value, name) for strong, value, name in shown if strong] == [("100", "a-099"), ("5", "a-099")]
+    assert len(shown) == 100
+
+
+def test_what_was_ticked_stays_ticked_when_it_is_refused(
+    people: People, three: list[AiLlm], signed_in: Callable[[User], Client]
+) -> None:
+    row = build.repository(people.writer, people.workspace)
+    attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in many(people, 499)])
+    address = f"/w/{people.workspace.slug}/repositories/{row.pk}/attach"
+    answer = signed_in(people.writer).post(address, {"chosen": [three[0].pk, three[2].pk]})
+    assert answer.status_code == 422
+    assert re.findall(r'value="([^"]+)"\s+checked', answer.content.decode()) == [str(three[0].pk), str(three[2].pk)]
+
+
+def test_detaching_leads_back_to_the_same_page_of_the_list(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    row = build.repository(people.writer, people.workspace)
+    attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in many(people, 60)])
+    client, base = signed_in(people.writer), f"/w/{people.workspace.slug}/repositories/{row.pk}"
+    page = client.get(f"{base}?page=2").content.decode()
+    found = re.search(r'formaction="([^"]+)"', page)
+    assert found
+    last = row.attachments.in_order().last()
+    assert last
+    answer = client.post(found[1], {"ai_llm": last.ai_llm_id, "version": 2})
+    assert (answer.status_code, answer["Location"]) == (303, f"{base}?page=2")
 
 
 # --- Allow-lists ---
