@@ -128,7 +128,7 @@ _ROWS = (
           "speed: waiting a minute does not help.", BILLING, RETRY),
     Cause("scope_missing", L, "models", "Not allowed to list models",
           "{provider} knows this credential, but it lacks the permission to list models. It may still be good for "
-          "calls; to have it checked fully, give it that permission.", KEYS, REPLACE),
+          "calls: one tiny message tells. To have it checked fully, give it that permission.", KEYS, SEND),
     Cause("forbidden", L, "models", "Known, but not allowed",
           "{provider} knows this credential and refuses it this request. Usual reasons: a missing permission, an "
           "address rule, or a service that is switched off in the account.", KEYS, EDIT),

@@ -12,6 +12,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter, get_exception_reporter_filter, technical_500_response
 
@@ -295,6 +296,15 @@ def test_settings_that_hold_secrets_are_masked(settings, debug):
     shown = get_exception_reporter_filter(None).get_safe_settings()
     names = ("SECRET_KEY", "FIELD_ENCRYPTION_KEY", "KEYS_PENDING", "DATABASES", "CACHES", "EMAIL_HOST_PASSWORD")
     assert {name: shown[name] for name in names} == dict.fromkeys(names, "********************")
+
+
+@pytest.mark.parametrize("form", ["hash", "unified"])
+def test_the_command_that_prints_the_settings_prints_no_key(form, settings):
+    settings.EMAIL_HOST_PASSWORD = SECRET
+    keys = [settings.SECRET_KEY, *settings.FIELD_ENCRYPTION_KEY, SECRET]
+    shown = call_command("diffsettings", output=form, stdout=io.StringIO())
+    assert [key for key in keys if key in shown] == []
+    assert ("SECRET_KEY" in shown, "ROOT_URLCONF = 'flashback.urls'" in shown) == (True, True)
 
 
 def test_django_uses_them():

@@ -477,7 +477,7 @@ MEANING = {
     "no_models": ("limited", "retry", ""),
     "no_credit": ("limited", "link", "retry"),
     "quota_spent": ("limited", "link", "retry"),
-    "scope_missing": ("limited", "link", "replace-secret"),
+    "scope_missing": ("limited", "link", "message"),
     "forbidden": ("limited", "link", "edit-endpoint"),
     "address_not_authorized": ("limited", "link", "ask-operator"),
     "organization_required": ("limited", "link", "replace-secret"),
