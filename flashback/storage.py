@@ -52,6 +52,16 @@ def unavailable(word: str, fault: BaseException, request: HttpRequest) -> HttpRe
     return response
 
 
+def forget_purged() -> None:
+    """Let the log of SQLite, which holds pages as they were before a purge, start anew.
+
+    Does nothing inside a transaction, and on PostgreSQL, which cleans its pages by itself.
+    """
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def first_line(fault: BaseException) -> str:
     """Return the kind of `fault` and the first line of its text."""
     lines = str(fault).strip().splitlines()

@@ -37,7 +37,7 @@ from django.test import Client
 from ai_llm.models import AiLlm
 from ai_llm.sandbox import Sandbox
 from tests.conftest import People
-from tests.console import EMAIL, PASSWORD, running
+from tests.console import EMAIL, PASSWORD, Console, running
 from tests.visitor import Answer, Visitor
 from workspaces.account_models import Session
 from workspaces.models import User
@@ -277,13 +277,13 @@ def test_the_real_server_shows_it_nowhere(tmp_path: Path, running_sandbox: Sandb
         console.add_owner()
         owner = Visitor(int(console.environment["PORT"]))
         assert owner.sign_in(EMAIL, PASSWORD).status == 303
-        for fault in ("openai", "echo"):
-            create_and_validate(owner, fault, running_sandbox.url(f"/{fault}/v1"))
+        rows = [create_and_validate(owner, name, running_sandbox.url(f"/{name}/v1")) for name in ("openai", "echo")]
         seen = {name: answer.body + repr(answer.headers).encode() for name, answer in public(owner).items()}
         seen |= {f"command line {path}": path.read_bytes() for path in Path("/proc").glob(f"{console.pid}/cmdline")}
         seen |= {path.name: path.read_bytes() for path in console.data.rglob("*") if path.is_file()}
         seen["log"] = console.log.read_bytes()
         keys = {path.read_text().strip() for path in (console.data / "keys").iterdir()}
+        assert files_with_what_is_deleted(console, owner, rows[0], "openai") == []
     assert {"openai", "echo"} <= {request.path.split("/")[1] for request in running_sandbox.requests}
     assert {name: leaks(content) for name, content in seen.items() if leaks(content)} == {}
     assert len(keys) == 2
@@ -294,12 +294,26 @@ def test_the_real_server_shows_it_nowhere(tmp_path: Path, running_sandbox: Sandb
     assert leaks(copied) == []
     assert not any(key.encode() in copied for key in keys)
 
-
-def create_and_validate(owner: Visitor, name: str, endpoint: str) -> None:
+def create_and_validate(owner: Visitor, name: str, endpoint: str) -> str:
     address = f"/w/main/ai/llm/new?{urlencode({'type': 'OPENAI', 'name': name, 'endpoint': endpoint})}"
     fields = {"row": owner.get(address).value("row"), "secret": CANARY, "key": KEY_CANARY, "action": "create"}
     row = owner.post(address, fields).headers["location"]
     assert owner.post(f"{row}/validate").status == 303
+    return row
+
+
+def files_with_what_is_deleted(console: Console, owner: Visitor, row: str, name: str) -> list[str]:
+    """The files of the database that hold a sealed secret after its AI LLM was deleted and the house was tidied."""
+    files = list(console.data.glob("flashback.sqlite3*"))
+    with closing(sqlite3.connect(console.data / "flashback.sqlite3")) as database:
+        wanted = "SELECT c.secret, c.key FROM ai_llm_credential c JOIN ai_llm_aillm a ON a.credential_id = c.id"
+        tokens = database.execute(f"{wanted} WHERE a.name = ?", [name]).fetchone()
+    parts = [token[90:150].encode() for token in tokens]
+    assert all(any(part in path.read_bytes() for path in files) for part in parts)
+    assert owner.post(f"{row}/delete", {"name": name}).status == 303
+    assert console.manage("tidy").returncode == 0
+    return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
+
 
 
 def public(owner: Visitor) -> dict[str, Answer]:

@@ -140,7 +140,7 @@ def differences(one: Page, other: Page) -> list[str]:
     return list(unified_diff(list(map(str, one.bones)), list(map(str, other.bones)), n=0))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_no_text_changes_the_bones_of_a_page(
     people: People, places: Places, signed_in: Callable[[User], Client]
 ) -> None:

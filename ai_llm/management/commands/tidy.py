@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ai_llm import lifecycle
-from flashback import clock, tidying
+from flashback import clock, storage, tidying
 from flashback.progress import Bar
 
 MARK = "tidied.json"
@@ -55,6 +55,7 @@ class Command(BaseCommand):
             bar.show(done)
         bar.end()
         call_command("clearsessions")
+        storage.forget_purged()
         said = ", ".join(f"{number} {what}" for what, number in numbers.items() if number)
         self.stdout.write(f"Purged {said}." if said else "There was nothing to purge.")
 
