@@ -15,7 +15,7 @@ from ai_llm.models import AiLlm
 from ai_llm.views import found
 from flashback.errors import Conflict, Invalid, NotFound
 from flashback.web import see_other
-from workspaces import events
+from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.reauthentication import recently_authenticated_for, with_secret, withheld
@@ -29,7 +29,7 @@ NO_CHANGES = ("ai_llm.validated", "ai_llm.state_changed", "ai_llm.schedule_chang
 @recently_authenticated_for(with_secret)
 def edit(request: Request, id: UUID) -> HttpResponse:
     """Change what is stored; a new destination needs the secret again. Or test what was typed, and save nothing."""
-    row = found(request, id, Access.WRITE)
+    row = _edited(request, id)
     data = forms.with_fix(request.POST) if request.method == "POST" else None
     form = EditForm(data, ai_llm=row)
     if "endpoint" in request.GET:  # a verdict's fix, to be looked at and saved
@@ -39,6 +39,19 @@ def edit(request: Request, id: UUID) -> HttpResponse:
     if form.is_bound and "fix" not in form.data and form.is_valid() and not withheld(request, form):
         return _save(request, row, form)
     return _page(request, row, form)
+
+
+def _edited(request: Request, id: UUID) -> AiLlm:
+    """Return the row; also one that was deleted while its form was open, so that what was typed can be shown."""
+    try:
+        return found(request, id, Access.WRITE)
+    except NotFound:
+        rows = AiLlm.objects.filter(workspace=request.workspace, pk=id).exclude(deleted_at=None)
+        row = rows.first() if request.method == "POST" else None
+        if row is None:
+            raise
+        access.require(request.user, request.workspace, Access.WRITE)
+        return row
 
 
 def _save(request: Request, row: AiLlm, form: EditForm) -> HttpResponse:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from ai_llm import forms, key_shapes, providers, repeats, validation
-from flashback.errors import Invalid
+from flashback.errors import Conflict, Invalid
 from workspaces.address import Request
 from workspaces.models import Workspace
 
@@ -30,6 +30,9 @@ def run(form: Form, check: Callable[[], validation.Result], *, besides: frozense
         return {"refused": True}
     except validation.Busy as busy:
         return {"busy": busy.message, "wait": busy.retry_after}
+    except Conflict as conflict:  # deleted in the meantime: what was typed is still worth keeping
+        form.add_error(None, conflict.message)
+        return {"refused": True}
 
 
 def piece(request: Request, form: Form, tested: Mapping[str, Any]) -> HttpResponse:

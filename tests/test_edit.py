@@ -288,6 +288,21 @@ def test_what_was_typed_is_kept_when_the_row_is_deleted_while_editing(
     assert (gone.notes, gone.credential_id) == ("", None)
 
 
+@pytest.mark.parametrize("action", ["", "test"])
+def test_what_was_typed_is_kept_when_the_row_was_deleted_before_it_is_sent(
+    action: str, client: Client, page: str, row: AiLlm, people: People
+) -> None:
+    typed = {**shown(client, page), "notes": "typed for an hour", "secret": build.SECRET, "action": action}
+    configs.delete(people.admin, stored(row))
+    answer = client.post(f"{page}/edit", typed)
+    assert answer.status_code == 422
+    assert "was deleted in the meantime" in words(answer)
+    kept = form_in(answer.content.decode())
+    assert (kept["notes"], kept["secret"]) == ("typed for an hour", "")
+    assert AiLlm.objects.get(pk=row.pk).credential_id is None
+    assert client.get(f"{page}/edit").status_code == 404
+
+
 def test_the_type_cannot_be_changed(client: Client, page: str, row: AiLlm) -> None:
     client.post(f"{page}/edit", {**shown(client, page), "type": "ANTHROPIC", "name": "other"})
     assert (stored(row).type, stored(row).name) == ("OPENAI", "other")
