@@ -48,7 +48,7 @@ def attach(request: Request, id: UUID) -> HttpResponse:
             return see_other("repository", slug=request.workspace.slug, id=row.pk)
     left = AiLlm.objects.of(request.workspace).exclude(attachments__repository=row)
     values = {"repository": row, "search": _search(request), "page": _choices(request, left)}
-    values["ticked"] = _ticked(form)
+    values["ticked"] = _ticked(request)
     return form_page(
         request, "repositories/attach.html", form, **values, any_left=bool(values["page"]) or left.exists()
     )
@@ -133,7 +133,7 @@ def attach_to(request: Request, id: UUID) -> HttpResponse:
     search = _search(request)
     matching = left.filter(name_key__contains=names.key(search)) if search else left
     page = Paginator(matching.order_by("name_key"), CHOICES_A_PAGE).get_page(request.GET.get("page"))
-    values = {"ai_llm": row, "search": search, "page": page, "ticked": _ticked(form)}
+    values = {"ai_llm": row, "search": search, "page": page, "ticked": _ticked(request)}
     return form_page(request, "repositories/attach_to.html", form, **values, any_left=left.exists())
 
 
@@ -156,7 +156,7 @@ def move(request: Request, id: UUID) -> HttpResponse:
             messages.success(request, f"{number} {target.name} instead of {row.name} now.")
             return see_other("ai_llm", slug=request.workspace.slug, id=row.pk)
     others = AiLlm.objects.of(request.workspace).exclude(pk=row.pk)
-    values = {"ai_llm": row, "search": _search(request), "page": _choices(request, others), "ticked": _ticked(form)}
+    values = {"ai_llm": row, "search": _search(request), "page": _choices(request, others), "ticked": _ticked(request)}
     return form_page(request, "repositories/move.html", form, **values, attachments=row.attachments.in_use())
 
 
@@ -231,9 +231,9 @@ def _search(request: Request) -> str:
     return request.GET.get("q", "").replace("\0", "").encode("utf-8", "ignore").decode().strip()[:120]
 
 
-def _ticked(form: forms.ChooseForm) -> list[UUID]:
+def _ticked(request: Request) -> list[UUID]:
     """What was ticked in a form that was refused, so that nobody ticks it again."""
-    return forms.ids(form.data.getlist("chosen")) if form.is_bound else []
+    return forms.ids(request.POST.getlist("chosen"))
 
 
 def _say(request: Request, new: Sequence[AiLlm] | Sequence[Repository], done: str, nothing: str) -> None:

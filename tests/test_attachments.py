@@ -259,9 +259,7 @@ def test_what_was_ticked_stays_ticked_when_it_is_refused(
     assert re.findall(r'value="([^"]+)"\s+checked', answer.content.decode()) == [str(three[0].pk), str(three[2].pk)]
 
 
-def test_detaching_leads_back_to_the_same_page_of_the_list(
-    people: People, signed_in: Callable[[User], Client]
-) -> None:
+def test_detaching_leads_back_to_the_same_page_of_the_list(people: People, signed_in: Callable[[User], Client]) -> None:
     row = build.repository(people.writer, people.workspace)
     attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in many(people, 60)])
     client, base = signed_in(people.writer), f"/w/{people.workspace.slug}/repositories/{row.pk}"

@@ -3,8 +3,8 @@
 What is swept, and where:
 
 - pages of every role with all their attributes and comments, headers, cookies, admin site, audit log, a row that cannot
-  be opened, links to elsewhere, tables, sessions after every step, mails, what any logger says at DEBUG, a dump of the
-  data: `test_the_canary_is_found_nowhere`
+  be opened, links to elsewhere, tables, sessions after every step, mails, exports of the log, what support does, what
+  any logger says at DEBUG, a dump of the data: `test_the_canary_is_found_nowhere`
 - the real server's command lines, health, static files, log at DEBUG, every byte of its data folder, and a copy of its
   database: `test_the_real_server_shows_it_nowhere`
 - pages, logs and mails when something breaks inside: test_errors.py
@@ -23,6 +23,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -33,7 +34,9 @@ from django.db import connection
 from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client
+from django.utils import timezone
 
+from ai_llm import alerts
 from ai_llm.models import AiLlm
 from ai_llm.sandbox import Sandbox
 from tests.conftest import People
@@ -139,6 +142,7 @@ def crawl(client: Client, start: str) -> Iterator[tuple[str, bytes]]:
             waiting.append(path.split("?")[0] + text if text.startswith("?") else text)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.django_db(transaction=True)
 def test_the_canary_is_found_nowhere(
     people: People, signed_in: Callable[[User], Client], settings: object, log: io.StringIO, tmp_path: Path
@@ -150,6 +154,10 @@ def test_the_canary_is_found_nowhere(
         sent = [request for request in sandbox.requests if CANARY in (request.header("authorization") or "")]
         assert sent, "the canary never reached the provider: the walk checked nothing"
         assert not any(CANARY in request.path for request in sandbox.requests)
+        sandbox.requests.clear()
+        said = operate(people, signed_in)
+        assert sandbox.requests, "support's checks sent nothing"
+    assert leaks(said) == []
     assert {name for answer in walk.answers for name in leaks(answer)} == set()
     assert leaks("".join(walk.sessions)) == []
     token = damage_one()
@@ -173,7 +181,8 @@ def test_the_canary_is_found_nowhere(
         away += [link for body in pages.values() for link in AWAY.findall(body.decode())]
     assert away
     assert [link for link in away if "noreferrer" not in link] == []
-    assert len(mail.outbox) == 1
+    subjects = " ".join(message.subject for message in mail.outbox)
+    assert all(words in subjects for words in ("need you", "rejected by their providers", "password")), subjects
     assert leaks("".join(str(message.message()) for message in mail.outbox)) == []
     assert leaks(log.getvalue()) == []
     assert leaks(stored()) == []
@@ -201,11 +210,38 @@ def do_everything(walk: Walk, sandbox: Sandbox) -> None:
         walk.post(f"/{row.pk}/edit", name=row.name, endpoint=row.endpoint, version="2", secret=CANARY, action="test")
         walk.post(f"/{row.pk}/rotate", secret=CANARY, key=KEY_CANARY, action="test")
         walk.post("/new/hints?type=OPENAI", secret=CANARY, key=KEY_CANARY)
+        send_message(walk, row)
         walk.post(f"/{row.pk}/delete", name="wrong")
     last = AiLlm.objects.order_by("name_key").last()
     assert last is not None
     walk.post(f"/{last.pk}/delete", name=last.name)
     assert AiLlm.objects.filter(deleted_at=None).count() >= 7
+
+
+def send_message(walk: Walk, row: AiLlm) -> None:
+    found = re.search(r'name="once" value="([^"]+)"', walk.get(f"{row.pk}/message").content.decode())
+    walk.post(f"/{row.pk}/message", once=html.unescape(found[1]) if found else "", other="gpt-4o-mini")
+
+
+def operate(people: People, signed_in: Callable[[User], Client]) -> str:
+    """Let the mails of every day be sent, export the log, and do what support can; return all that was answered."""
+    rows, now, said = AiLlm.objects.filter(deleted_at=None), timezone.now(), io.StringIO()
+    rows.update(due_at=now + timedelta(days=2), attention_at=now, mail_due=now)
+    assert alerts.send_due().sent == 1
+    call_command("remind", stdout=said)
+    call_command("tidy", stdout=said)
+    owner, staff = signed_in(people.owner), signed_in(people.staff)
+    for format in ("csv", "jsonl"):
+        for path in (f"/w/{people.workspace.slug}/audit", "/organization/audit"):
+            answer = owner.post(f"{path}/export", {"format": format})
+            assert answer.status_code == 200
+            said.write(answer_of(answer).decode())
+    for row in rows:
+        for action in ("validate", "disable", "enable"):
+            answer = staff.post(f"/admin/ai_llm/aillm/{row.pk}/{action}/", follow=True)
+            assert answer.status_code == 200
+            said.write(answer_of(answer).decode())
+    return said.getvalue()
 
 
 def damage_one() -> str:
@@ -294,6 +330,7 @@ def test_the_real_server_shows_it_nowhere(tmp_path: Path, running_sandbox: Sandb
     assert leaks(copied) == []
     assert not any(key.encode() in copied for key in keys)
 
+
 def create_and_validate(owner: Visitor, name: str, endpoint: str) -> str:
     address = f"/w/main/ai/llm/new?{urlencode({'type': 'OPENAI', 'name': name, 'endpoint': endpoint})}"
     fields = {"row": owner.get(address).value("row"), "secret": CANARY, "key": KEY_CANARY, "action": "create"}
@@ -313,7 +350,6 @@ def files_with_what_is_deleted(console: Console, owner: Visitor, row: str, name:
     assert owner.post(f"{row}/delete", {"name": name}).status == 303
     assert console.manage("tidy").returncode == 0
     return [path.name for path in files if any(part in path.read_bytes() for part in parts)]
-
 
 
 def public(owner: Visitor) -> dict[str, Answer]:

@@ -22,7 +22,7 @@ from tests.conftest import CHROMIUM, People
 from tests.console import EMAIL, PASSWORD, running
 from tests.routes import Places, every_route
 from workspaces import events
-from workspaces.models import Event, Organization, User, Workspace
+from workspaces.models import Organization, User, Workspace
 
 HARMLESS = "harmless, with a blank"
 PAYLOADS = [

@@ -11,9 +11,7 @@ from flashback.redaction import ReporterFilter
 class Command(diffsettings.Command):
     """Prints the settings that differ from Django's; what an error report would not show, it does not show either."""
 
-    def output_hash(
-        self, user_settings: dict[str, str], default_settings: dict[str, str], **options: Any
-    ) -> list[str]:
+    def output_hash(self, user_settings: dict[str, str], default_settings: dict[str, str], **options: Any) -> list[str]:
         """Return one line for each setting."""
         return super().output_hash(_masked(user_settings), default_settings, **options)
 
