@@ -81,12 +81,15 @@ def must_serve_many_at_once(seconds):
         load = mixed(owner, threads=32, seconds=seconds, pause=PAUSE)
         assert not load.complaints, load.complaints[:20]
         assert "locked" not in console.log.read_text(), "a request waited for the database in vain"
+    # Reads wait for no lock: where they take as long as writes, it is the processor that all of them wait for.
     print(
         f"  {seconds} s of mixed load: {len(load.reads)} reads, {len(load.writes)} writes, no error, no lock; "
-        f"99 of 100 writes took less than {load.slowest():.2f} s (budget {WRITE_SECONDS} s)",
+        f"99 of 100 writes took less than {load.slowest(load.writes):.2f} s (budget {WRITE_SECONDS} s), "
+        f"99 of 100 reads less than {load.slowest(load.reads):.2f} s; "
+        f"{os.getloadavg()[0]:.1f} processes wanted one of {os.cpu_count()} processors",
         flush=True,
     )
-    assert load.slowest() < WRITE_SECONDS
+    assert load.slowest(load.writes) < WRITE_SECONDS
 
 
 def main():

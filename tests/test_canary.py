@@ -226,14 +226,14 @@ def send_message(walk: Walk, row: AiLlm) -> None:
 def operate(people: People, signed_in: Callable[[User], Client]) -> str:
     """Let the mails of every day be sent, export the log, and do what support can; return all that was answered."""
     rows, now, said = AiLlm.objects.filter(deleted_at=None), timezone.now(), io.StringIO()
-    rows.update(due_at=now + timedelta(days=2), attention_at=now, mail_due=now)
+    rows.update(due_at=now + timedelta(days=2), attention_at=now, mail_due=now, scheduled=True)
     assert alerts.send_due().sent == 1
     call_command("remind", stdout=said)
     call_command("tidy", stdout=said)
     owner, staff = signed_in(people.owner), signed_in(people.staff)
-    for format in ("csv", "jsonl"):
+    for kind in ("csv", "jsonl"):
         for path in (f"/w/{people.workspace.slug}/audit", "/organization/audit"):
-            answer = owner.post(f"{path}/export", {"format": format})
+            answer = owner.post(f"{path}/export", {"format": kind})
             assert answer.status_code == 200
             said.write(answer_of(answer).decode())
     for row in rows:
