@@ -15,6 +15,9 @@ from uvicorn.supervisors import Multiprocess
 from flashback.front import HEADERS
 
 HEAD_SECONDS = 15
+# A worker that stays silent for so long is killed and started again. On a machine that is busy with something else one
+# needs more than uvicorn's 5 seconds to start, and would be killed again and again, in the middle of what it answers.
+WORKER_SECONDS = 60
 GRACE_SECONDS = 20
 BACKLOG = 512
 REASONS = {
@@ -101,6 +104,7 @@ def configuration(application: Any, *, workers: int = 1) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
         workers=workers,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
 
 

@@ -59,6 +59,12 @@ class Load:
         return sorted(times)[int(len(times) * share)] if times else 0.0
 
 
+def warm(visitor: Visitor, people: int) -> None:
+    """Let every process serve its first pages, which take longer than any later one."""
+    for path in (LIST, "/w/main/ai", f"{NEW}?type=OPENAI"):
+        all_at_once([lambda tab=twin(visitor), path=path: tab.get(path) for _ in range(people)])
+
+
 def mixed(visitor: Visitor, *, threads: int, seconds: float, pause: float) -> Load:
     """Let `threads` tabs of a signed-in visitor work for `seconds`, with at most `pause` seconds between two steps."""
     load, end = Load(), time.monotonic() + seconds

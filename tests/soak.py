@@ -18,7 +18,7 @@ from pathlib import Path
 
 from flashback import keyring
 from tests.console import EMAIL, PASSWORD, running
-from tests.load import mixed
+from tests.load import mixed, warm
 from tests.serverside import ROOT, environment, manage, up
 from tests.visitor import Visitor
 
@@ -78,6 +78,7 @@ def must_serve_many_at_once(seconds):
         console.add_owner()
         owner = Visitor(int(console.environment["PORT"]))
         assert owner.sign_in(EMAIL, PASSWORD).status == 303
+        warm(owner, 32)
         load = mixed(owner, threads=32, seconds=seconds, pause=PAUSE)
         assert not load.complaints, load.complaints[:20]
         assert "locked" not in console.log.read_text(), "a request waited for the database in vain"
