@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests import build
 from tests.conftest import People
-from tests.routes import Places, Route, every_route, own_routes, stored
+from tests.routes import IDS, Places, Route, every_route, own_routes, stored
 from workspaces.models import User
 
 FORM = "application/x-www-form-urlencoded"
@@ -95,9 +95,11 @@ def test_the_addresses_of_these_sweeps_lead_to_something(
 ) -> None:
     """Where they met no row, a sweep would have looked at nothing but the page that says so."""
     owner, staff = signed_in(people.owner), signed_in(people.staff)
+    starts = (*IDS, "admin:ai_llm", "admin:repositories")
+    routes = [route for route in every_route() if route.name.startswith(starts)]
     missed = []
-    for route in every_route():
+    for route in routes:
         client = staff if route.pattern.startswith("admin/") else owner
         if client.get(route.address(places.of(route))).status_code == 404:
             missed.append(route.name)
-    assert missed == ["admin:(?P<url>.*)"]  # what the admin site has for addresses that are none
+    assert (missed, len(routes) > 60) == ([], True)
