@@ -117,7 +117,9 @@ def show_ai_llm(request: HttpRequest, id: UUID) -> answers.AiLlmDetail:
     return answers.AiLlmDetail(ai_llm=found)
 
 
-@router.put("/ai/llm/{uuid:id}", response=answers.AiLlmSaved, auth=bearer.write)
+@router.put(
+    "/ai/llm/{uuid:id}", response=answers.AiLlmSaved, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
+)
 def update_ai_llm(request: HttpRequest, id: UUID, body: shapes.AiLlmChange) -> answers.AiLlmSaved:
     """Change an AI LLM.
 
@@ -135,7 +137,9 @@ def update_ai_llm(request: HttpRequest, id: UUID, body: shapes.AiLlmChange) -> a
     return answers.AiLlmSaved(ai_llm_id=changed.pk, message="Saved.")
 
 
-@router.delete("/ai/llm/{uuid:id}", response=Success, auth=bearer.write)
+@router.delete(
+    "/ai/llm/{uuid:id}", response=Success, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
+)
 def delete_ai_llm(request: HttpRequest, id: UUID) -> Success:
     """Delete an AI LLM, and purge its credentials.
 

@@ -82,7 +82,12 @@ def show_provider_key(request: HttpRequest, id: UUID) -> answers.ProviderKeyDeta
     return answers.ProviderKeyDetail(api_key=found)
 
 
-@router.put("/apikeys/{uuid:id}", response=answers.ProviderKeySaved, auth=bearer.write)
+@router.put(
+    "/apikeys/{uuid:id}",
+    response=answers.ProviderKeySaved,
+    auth=bearer.write,
+    openapi_extra={"parameters": [etags.PARAMETER]},
+)
 def update_provider_key(request: HttpRequest, id: UUID, body: shapes.ProviderKeyChange) -> answers.ProviderKeySaved:
     """Change a provider key.
 
@@ -100,7 +105,9 @@ def update_provider_key(request: HttpRequest, id: UUID, body: shapes.ProviderKey
     return answers.ProviderKeySaved(api_key_id=changed.pk, message="Saved.")
 
 
-@router.delete("/apikeys/{uuid:id}", response=Success, auth=bearer.write)
+@router.delete(
+    "/apikeys/{uuid:id}", response=Success, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
+)
 def delete_provider_key(request: HttpRequest, id: UUID) -> Success:
     """Delete a provider key, and purge what it holds.
 

@@ -22,7 +22,12 @@ KEYLESS = "Nothing is stored any more: this endpoint needs no secret."
 router = Router(tags=["Rotation"])
 
 
-@router.post("/ai/llm/{uuid:id}/rotate", response=answers.Rotated, auth=bearer.write)
+@router.post(
+    "/ai/llm/{uuid:id}/rotate",
+    response=answers.Rotated,
+    auth=bearer.write,
+    openapi_extra={"parameters": [etags.PARAMETER]},
+)
 def rotate_secret(request: HttpRequest, id: UUID, body: shapes.Rotation) -> answers.Rotated:
     """Rotate the secret of an AI LLM.
 

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from ai_llm import bulk, edit_views, lifecycle_views, message_views, rotation_views, selected, views, wizard
+from ai_llm import (
+    bulk,
+    edit_views,
+    lifecycle_views,
+    message_views,
+    provider_key_views,
+    rotation_views,
+    selected,
+    views,
+    wizard,
+)
 
 urlpatterns = [
     path("ai", views.overview, name="overview"),
@@ -13,6 +23,10 @@ urlpatterns = [
     path("ai/llm/new", wizard.new, name="ai_llm_new"),
     path("ai/llm/new/examine", wizard.examine, name="ai_llm_examine"),
     path("ai/llm/new/hints", wizard.hints, name="ai_llm_hints"),
+    path("ai/keys", provider_key_views.provider_keys_page, name="provider_keys"),
+    path("ai/keys/new", provider_key_views.new, name="provider_key_new"),
+    path("ai/keys/<uuid:id>", provider_key_views.edit, name="provider_key_edit"),
+    path("ai/keys/<uuid:id>/delete", provider_key_views.delete, name="provider_key_delete"),
     path("ai/llm/<uuid:id>", views.ai_llm, name="ai_llm"),
     path("ai/llm/<uuid:id>/edit", edit_views.edit, name="ai_llm_edit"),
     path("ai/llm/<uuid:id>/rotate", rotation_views.rotate, name="ai_llm_rotate"),

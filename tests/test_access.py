@@ -181,6 +181,17 @@ TABLE = {
         writes("POST", "/w/{slug}/ai/llm/selected/delete?ids={id}", 200),
         writes("GET", "/w/{slug}/ai/llm/selected/explode", 404),
     ],
+    "provider_keys": [reads("GET", "/w/{slug}/ai/keys")],
+    "provider_key_new": [writes("GET", "/w/{slug}/ai/keys/new", 200), writes("POST", "/w/{slug}/ai/keys/new", 422)],
+    "provider_key_edit": [
+        writes("GET", "/w/{slug}/ai/keys/{provider_key}", 200),
+        writes("POST", "/w/{slug}/ai/keys/{provider_key}", 422),
+        writes("GET", "/w/{slug}/ai/keys/{id}", 404),
+    ],
+    "provider_key_delete": [
+        writes("GET", "/w/{slug}/ai/keys/{provider_key}/delete", 200),
+        writes("POST", "/w/{slug}/ai/keys/{used_key}/delete", 409),
+    ],
     "ai_llm_new": [
         writes("GET", "/w/{slug}/ai/llm/new", 200),
         writes("GET", "/w/{slug}/ai/llm/new?type=OPENAI", 200),
@@ -300,6 +311,9 @@ def test_the_table(
     members["event"] = events.of_object(found)[0].pk
     repository = build.repository(people.writer, people.workspace, found)
     members |= {"repository": repository.pk, "api_key": build.key(people.writer, repository).key.pk}
+    used = build.provider_key(people.writer, people.workspace)
+    build.ai_llm(people.writer, people.workspace, secret="", provider_key=used)
+    members |= {"provider_key": build.provider_key(people.writer, people.workspace).pk, "used_key": used.pk}
     members["invitation"] = invitations.create(people.owner, email="new@example.com").invitation.pk
     address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk, **members)
     got = {}

@@ -26,7 +26,7 @@ LEVELS = {
     "forms": 3, "rotation_forms": 3, "message_form": 3, "edit_forms": 3, "views": 4, "space_views": 4,
     "rotation_views": 4, "edit_views": 4, "lifecycle_views": 4, "selected": 4, "message_views": 4, "audit_views": 4,
     "second_factor": 2, "second_factor_forms": 3, "second_factor_views": 4, "reauthentication": 3,
-    "wizard": 4, "bulk": 4, "admin": 4, "commands": 4, "urls": 5,
+    "wizard": 4, "provider_key_views": 4, "provider_key_forms": 3, "bulk": 4, "admin": 4, "commands": 4, "urls": 5,
 }  # fmt: skip
 
 
