@@ -7,7 +7,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from flashback import etags, names
+from flashback import etags, idempotency, names
 from flashback.errors import Invalid
 from flashback.schemas import Success, naming
 from repositories import api_attachments, api_keys, api_shown, attachments, repos
@@ -26,7 +26,9 @@ WHICH = "Name each AI LLM by its aiLlmId."
 NO_WORKSPACE = "There is no such workspace that you can see."
 
 
-@router.post("/repo", response=shapes.RepoSaved, auth=bearer.write)
+@router.post(
+    "/repo", response=shapes.RepoSaved, auth=bearer.write, openapi_extra={"parameters": [idempotency.PARAMETER]}
+)
 def create_repository(request: HttpRequest, body: shapes.NewRepo) -> shapes.RepoSaved:
     """Create a repository, with what is attached to it.
 
@@ -36,8 +38,9 @@ def create_repository(request: HttpRequest, body: shapes.NewRepo) -> shapes.Repo
     actor = bearer.caller(request).person
     workspace = _workspace(actor, body.workspace_id)
     wanted = _ids(body.repo_ai_llms or [])
+    row_id = idempotency.row_id(request, actor.pk, "repository")
     with naming(**FIELDS), transaction.atomic(), events.gathered():
-        row = repos.create(actor, workspace, name=body.name, **_values(body))
+        row = repos.create(actor, workspace, name=body.name, id=row_id, **_values(body))
         if wanted:
             attachments.attach(actor, row, wanted)
     return shapes.RepoSaved(repo_id=row.pk, message=f"The repository {row.name} is created.")

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router
 
+from flashback import idempotency
 from flashback.schemas import Success, naming
 from repositories import api_schemas as shapes
 from repositories import api_shown, keys, repos
@@ -14,20 +15,28 @@ from workspaces import bearer
 router = Router(tags=["AI API keys"])
 
 FIELDS = {"type": "aiType", "expires_at": "expiresAt", "patterns": "modelPatterns", "until": "keepUntil"}
+REPEATABLE = {"parameters": [idempotency.PARAMETER]}
 ONCE = "Store the secret now: it is never shown again."
 
 
-@router.post("/repo/{uuid:id}/ai/apikey", response=shapes.KeyIssued, auth=bearer.write)
+@router.post("/repo/{uuid:id}/ai/apikey", response=shapes.KeyIssued, auth=bearer.write, openapi_extra=REPEATABLE)
 def create_ai_api_key(request: HttpRequest, id: UUID, body: shapes.NewKey) -> shapes.KeyIssued:
     """Create an AI API key of a repository.
 
-    The answer has its secret, which applications send as their bearer token. It is never shown again.
+    The answer has its secret, which applications send as their bearer token. It is never shown again: the same request
+    with the same `Idempotency-Key` makes no second key, and is refused (409).
     """
     actor = bearer.caller(request).person
     row = repos.get(actor, id)
     with naming(**FIELDS):
         made = keys.create(
-            actor, row, name=body.name, type=body.ai_type, expires_at=body.expires_at, patterns=body.model_patterns
+            actor,
+            row,
+            name=body.name,
+            type=body.ai_type,
+            expires_at=body.expires_at,
+            patterns=body.model_patterns,
+            id=idempotency.row_id(request, actor.pk, "ai_api_key"),
         )
     return _issued(request, made)
 
@@ -80,15 +89,22 @@ def delete_ai_api_key(request: HttpRequest, id: UUID, key: UUID) -> Success:
     return Success(message=f"The key {row.name} is deleted, and refused from now on.")
 
 
-@router.post("/repo/{uuid:id}/ai/apikey/{uuid:key}/rotate", response=shapes.KeyIssued, auth=bearer.write)
+@router.post(
+    "/repo/{uuid:id}/ai/apikey/{uuid:key}/rotate",
+    response=shapes.KeyIssued,
+    auth=bearer.write,
+    openapi_extra=REPEATABLE,
+)
 def rotate_ai_api_key(request: HttpRequest, id: UUID, key: UUID, body: shapes.KeyRotation) -> shapes.KeyIssued:
     """Give an AI API key a new secret.
 
     The former one ends now, or at the time given. The answer has the new secret, which is never shown again.
     """
-    row = _key(request, id, key)
+    row, actor = _key(request, id, key), bearer.caller(request).person
     with naming(**FIELDS):
-        made = keys.rotate(bearer.caller(request).person, row, until=body.keep_until)
+        made = keys.rotate(
+            actor, row, until=body.keep_until, id=idempotency.row_id(request, actor.pk, f"secret of {row.pk}")
+        )
     return _issued(request, made)
 
 

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from ai_llm.api_schemas import LATER, Filters, Paged, Text, TypeName
 from ai_llm.models import Type
 from flashback.schemas import (
     EXAMPLE_ID,
@@ -23,10 +23,8 @@ from flashback.schemas import (
 )
 from repositories.models import StorageType
 
-LATER = "2026-12-31T00:00:00.000Z"
 StorageName = Literal["S3", "GCS", "BLOB", "AZURE"]
 ModeName = Literal["NORMAL", "MIRROR", "BACKUP"]
-TypeName = Literal["OPENAI", "GOOGLE", "ANTHROPIC", "AWS", "OTHER"]
 Patterns = Annotated[
     list[str],
     Field(
@@ -34,29 +32,6 @@ Patterns = Annotated[
         examples=[["gpt-4o*", "o3-mini"]],
     ),
 ]
-
-
-def _absent(value: Any) -> Any:
-    # The public client writes the word where it has no value.
-    return None if value in ("", "undefined", "null") else value
-
-
-Text = Annotated[str | None, BeforeValidator(_absent)]
-
-
-class Filters(BaseModel):
-    """What is asked for in a query string."""
-
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
-
-
-class Paged(Filters):
-    """The part of a long list that is asked for."""
-
-    skip: int = Field(
-        default=0, ge=0, le=1_000_000, description="How many to leave out from the beginning.", examples=[0]
-    )
-    take: int = Field(default=50, ge=1, le=100, description="How many to answer at most.", examples=[50])
 
 
 class RepoFilters(Filters):

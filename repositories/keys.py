@@ -46,7 +46,7 @@ class AlreadyCreated(Conflict):
     """The form was sent before and made a secret of `key`, which was shown in the answer to that."""
 
     def __init__(self, key: AiApiKey) -> None:
-        super().__init__("This form was sent before. The secret was shown once, in the answer to the first time.")
+        super().__init__("This was sent before. The secret was shown once, in the answer to the first time.")
         self.key = key
 
 

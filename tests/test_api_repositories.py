@@ -364,6 +364,22 @@ def test_a_repository_is_disabled_and_enabled(api: Api, people: People) -> None:
     assert shown(api, pk)["disabled"] is False
 
 
+def test_what_is_sent_again_with_its_idempotency_key_is_made_once(api: Api, people: People, two: list[AiLlm]) -> None:
+    made = [api.post("/repo", new(people, *two), Idempotency_Key="repo-1").json() for _ in range(2)]
+    assert made[0]["repoId"] == made[1]["repoId"]
+    assert attached(api, made[0]["repoId"]) == ["one", "two"]
+    failed(api.post("/repo", new(people, name="other"), Idempotency_Key="repo-1"), 409)
+    base = f"/repo/{made[0]['repoId']}/ai/apikey"
+    first = api.post(base, {"name": "shop", "aiType": "OPENAI"}, Idempotency_Key="key-1").json()
+    again = api.post(base, {"name": "shop", "aiType": "OPENAI"}, Idempotency_Key="key-1")
+    assert "shown once" in failed(again, 409)["message"]
+    rotated = api.post(f"{base}/{first['id']}/rotate", {}, Idempotency_Key="turn-1")
+    assert rotated.status_code == 200
+    failed(api.post(f"{base}/{first['id']}/rotate", {}, Idempotency_Key="turn-1"), 409)
+    assert keys.authenticate(rotated.json()["secret"]).name == "shop"
+    assert "Idempotency-Key" in failed(api.post("/repo", new(people), Idempotency_Key="a b"), 400)["errors"]
+
+
 # --- Who, and how much ---
 
 

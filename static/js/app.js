@@ -108,32 +108,14 @@ document.addEventListener("keydown", (event) => {
   }
   const typing = event.target.closest("input, select, textarea, [contenteditable], dialog");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "?") showShortcuts();
+  const keys = event.key === "?" && document.querySelector("[data-shortcuts]");
+  if (keys) import(keys.dataset.script).then((script) => script.show(keys.dataset.shortcuts));
   const search = event.key === "/" && document.querySelector("[data-search]");
   if (!search) return;
   event.preventDefault();
   search.focus();
   search.select();
 });
-
-// The list of keys is a page of its own; here it is read once and shown above the present one.
-async function showShortcuts() {
-  const address = document.querySelector("[data-shortcuts]")?.dataset.shortcuts;
-  if (!address) return;
-  let dialog = document.getElementById("keys");
-  if (!dialog) {
-    const answer = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
-    const list = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("shortcuts");
-    if (!list || document.getElementById("keys")) return;
-    dialog = document.createElement("dialog");
-    dialog.id = "keys";
-    dialog.setAttribute("aria-labelledby", "keys-title");
-    dialog.innerHTML = '<form method="dialog"><h2 id="keys-title">Keyboard shortcuts</h2><button class="button small">Close</button></form>';
-    dialog.append(list);
-    document.body.append(dialog);
-  }
-  dialog.showModal();
-}
 
 // --- Requests: one at a time per form or button, and a word when the server cannot be reached ---
 
@@ -179,10 +161,6 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
 
 // --- Sorting by dragging: what serves it is fetched where there is something to sort ---
 
-function fetchSorting() {
-  const list = document.querySelector("[data-sort]");
-  if (list) import(list.dataset.sort);
-}
-
+const fetchSorting = () => document.querySelectorAll("[data-sort]").forEach((list) => import(list.dataset.sort));
 document.addEventListener("htmx:afterSettle", fetchSorting);
 fetchSorting();
