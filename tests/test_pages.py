@@ -145,7 +145,10 @@ def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, b
         "disabled": 0,
     }
     assert [row.name for row in listing.attention(people.workspace, found)] == ["lost", "bad", "new"]
-    assert client.get(base).status_code == 200
+    assert "The ten most urgent" not in text(client.get(base))
+    for number in range(9):
+        build.ai_llm(people.writer, people.workspace, name=f"more {number}")
+    assert "The ten most urgent are shown; the figures above lead to all." in text(client.get(base))
 
 
 @pytest.mark.parametrize(

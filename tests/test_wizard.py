@@ -134,6 +134,14 @@ def test_a_wrong_endpoint_is_explained_and_nothing_typed_is_lost(endpoint: str, 
     assert 'aria-invalid="true"' in answer.content.decode()
 
 
+def test_what_is_wrong_with_an_endpoint_is_said_in_the_summary_and_beside_the_field(client: Client, new: str) -> None:
+    words, endpoint = "belongs to a single call", f"{ENDPOINT}/chat/completions"
+    answer = client.post(f"{new}?type=OPENAI", {"name": "kept", "endpoint": endpoint})
+    assert answer.content.decode().count(words) == 2
+    piece = client.post(f"{new}/examine", {"type": "OPENAI", "endpoint": endpoint}, headers={"HX-Request": "true"})
+    assert piece.content.decode().count(words) == 1
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 300, "invoice\u202egnp.exe", "a\u0000b"])
 def test_a_wrong_name_is_explained_and_the_endpoint_is_kept(name: str, client: Client, new: str) -> None:
     answer = client.post(f"{new}?type=OPENAI", {"name": name, "endpoint": ENDPOINT})
