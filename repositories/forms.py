@@ -3,20 +3,17 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django import forms
-from django.core import signing
-from django.db.models import Model
 from django.utils import timezone
 
 from ai_llm.models import Type
 from flashback.errors import Invalid
 from repositories import keys, patterns
 from repositories.models import AiApiKey, Mode, Repository, StorageType
-from workspaces.models import User
+from workspaces.once import OnceForm
 
-SALT = "repositories.once"
 OVERLAPS = {
     "0": "Ends at once",
     "1": "Works for 1 more hour",
@@ -26,27 +23,6 @@ OVERLAPS = {
 }
 DAY = timedelta(days=1)
 _NO_SPELLING = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"}
-
-
-class OnceForm(forms.Form):
-    """A form that makes a row: it carries the row's id, signed for this person and place, so that it makes it once."""
-
-    row = forms.CharField(widget=forms.HiddenInput)
-
-    def __init__(self, *arguments: Any, actor: User, place: Model, **keywords: Any) -> None:
-        self.signed_for = [type(self).__name__, str(actor.pk), str(place.pk)]
-        super().__init__(*arguments, **keywords)
-        self.initial = {"row": signing.dumps([str(uuid4()), *self.signed_for], salt=SALT), **self.initial}
-
-    def clean_row(self) -> UUID:
-        """Return the id, or refuse a form that was made for somebody else or tampered with."""
-        try:
-            row, *signed_for = signing.loads(self.cleaned_data["row"], salt=SALT)
-        except (signing.BadSignature, ValueError):
-            signed_for = []
-        if signed_for != self.signed_for:
-            raise forms.ValidationError("This form was made for another person or place. Open it again.")
-        return UUID(row)
 
 
 class RepositoryForm(forms.Form):

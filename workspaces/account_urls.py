@@ -4,13 +4,16 @@ from allauth.account import views as allauth
 from allauth.mfa.base import views as mfa
 from django.urls import path, re_path
 
-from workspaces import second_factor_views
+from workspaces import second_factor_views, token_views
 from workspaces.sessions import leaving
 from workspaces.views import answering
 
 HOUR = 3600
 
 urlpatterns = [
+    path("tokens", token_views.mine, name="api_tokens"),
+    path("tokens/new", token_views.new_mine, name="api_token_new"),
+    path("tokens/<uuid:id>/revoke", token_views.revoke_mine, name="api_token_revoke"),
     path("2fa", second_factor_views.index, name="mfa_index"),
     path("2fa/authenticate", answering(second_factor_views.authenticate), name="mfa_authenticate"),
     path("2fa/reauthenticate", answering(mfa.reauthenticate), name="mfa_reauthenticate"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from workspaces import audit_views, second_factor_views
+from workspaces import audit_views, second_factor_views, token_views
 from workspaces import space_views as views
 
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("w/<slug:slug>/members/add", views.add, name="member_add"),
     path("w/<slug:slug>/members/<uuid:id>/role", views.role, name="member_role"),
     path("w/<slug:slug>/members/<uuid:id>/remove", views.remove, name="member_remove"),
+    path("w/<slug:slug>/tokens", token_views.of_workspace, name="workspace_tokens"),
+    path("w/<slug:slug>/tokens/new", token_views.new_of_workspace, name="workspace_token_new"),
+    path("w/<slug:slug>/tokens/<uuid:id>/revoke", token_views.revoke_of_workspace, name="workspace_token_revoke"),
     path("w/<slug:slug>/audit", audit_views.of_workspace, name="audit"),
     path("w/<slug:slug>/audit/<int:id>", audit_views.event_of_workspace, name="audit_event"),
     path("w/<slug:slug>/audit/export", audit_views.export_of_workspace, name="audit_export"),
