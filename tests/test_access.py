@@ -12,7 +12,7 @@ from ai_llm.models import AiLlm
 from tests import build
 from tests.conftest import People
 from tests.test_sealed import column, store
-from workspaces import access, events, invitations, rights
+from workspaces import access, events, invitations, rights, tokens
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import User, Workspace
 
@@ -134,6 +134,22 @@ TABLE = {
     "admin:ai_llm_aillm_enable": [row("POST", "/admin/ai_llm/aillm/{id}/enable/", *[SIGN_IN] * 7, 303)],
     "admin:ai_llm_aillm_diagnostics": [row("GET", "/admin/ai_llm/aillm/{id}/diagnostics/", *[SIGN_IN] * 7, 200)],
     "operator_keys": [row("GET", "/admin/keys/", *[SIGN_IN] * 7, 200)],
+    "api_tokens": [same("GET", "/account/tokens", 200)],
+    "api_token_new": [same("GET", "/account/tokens/new", 200), same("POST", "/account/tokens/new", 422)],
+    "api_token_revoke": [
+        row("GET", "/account/tokens/{api_token}/revoke", SIGN_IN, 404, 200, *[404] * 5),
+        row("POST", "/account/tokens/{api_token}/revoke", SIGN_IN, 404, 303, *[404] * 5),
+    ],
+    "workspace_tokens": [manages("GET", "/w/{slug}/tokens", 200)],
+    "workspace_token_new": [
+        manages("GET", "/w/{slug}/tokens/new", 200),
+        manages("POST", "/w/{slug}/tokens/new", 422),
+    ],
+    "workspace_token_revoke": [
+        manages("GET", "/w/{slug}/tokens/{workspace_token}/revoke", 200),
+        manages("POST", "/w/{slug}/tokens/{workspace_token}/revoke", 303),
+        manages("POST", "/w/{slug}/tokens/{api_token}/revoke", 404),
+    ],
     "workspaces": [same("GET", "/organization/workspaces", 200)],
     "workspace_new": [
         row("GET", "/organization/workspaces/new", SIGN_IN, 200, 403, 403, 403, 403, 200, 403),
@@ -315,6 +331,9 @@ def test_the_table(
     build.ai_llm(people.writer, people.workspace, secret="", provider_key=used)
     members |= {"provider_key": build.provider_key(people.writer, people.workspace).pk, "used_key": used.pk}
     members["invitation"] = invitations.create(people.owner, email="new@example.com").invitation.pk
+    members["api_token"] = tokens.create(people.admin, name="own", scope="read").token.pk
+    of_workspace = tokens.create(people.admin, workspace=people.workspace, name="of it", scope="read").token
+    members["workspace_token"] = of_workspace.pk
     address = path.format(slug=people.workspace.slug, id=found.pk, unreadable=unreadable.pk, **members)
     got = {}
     for who in PEOPLE:

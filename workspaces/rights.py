@@ -41,6 +41,7 @@ IN_WORKSPACE = (
     Right("Create, change, disable and delete repositories, attach AI LLMs", WRITE, ("repository_", "ai_llm_attach")),
     Right("Make, change, rotate and revoke AI API keys", WRITE, ("ai_api_key_",)),
     Right("Add and remove members, and change their roles", ADMIN, ("member_",)),
+    Right("See, make and revoke API tokens of the workspace", ADMIN, ("workspace_token",)),
     Right("Rename the workspace", ADMIN, ("workspace_settings POST",)),
     Right("Delete the workspace, once it is empty", ADMIN, ("workspace_delete",)),
     Right("Take the workspace's audit log out as a file", ADMIN, ("audit_export",)),
