@@ -242,6 +242,89 @@ def test_roles(role: str, status: int, place: Place) -> None:
     assert thrown(member.create_workspace, name="mine").status == 403
 
 
+# --- Repositories, their keys, system events --------------------------------------------------------------------------
+
+
+def repo(place: Place, workspace: str, *ai_llms: str) -> str:
+    attached = [{"aiLlmId": row} for row in ai_llms]
+    values = {"name": f"repo-{next(numbers)}", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace}
+    return str(place.owner.create_storage_repo(**values, repoAiLlms=attached, walletAddress=None)["repoId"])
+
+
+def test_repositories_attach_by_their_list(place: Place) -> None:
+    workspace, owner = place.workspace(), place.owner
+    first, second = place.ai_llm(workspace), place.ai_llm(workspace)
+    repo_id = repo(place, workspace, first)
+    (found,) = owner.get_storage_repos(workspaceId=workspace, repoId=repo_id, walletAddress="undefined")["repos"]
+    assert (found["buckets"], found["aiApiKeys"]) == ([], [])
+    assert [one["aiLlmId"] for one in found["aiLlms"]] == [first]
+    assert [one["name"] for one in owner.get_ai_llms(workspace)["aiLlms"][-1]["repos"]] == [found["name"]]
+    whole = {"name": found["name"], "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace}
+    owner.update_storage_repo(repo_id, **whole, repoBuckets=[], repoAiLlms=[{"aiLlmId": second}, {"aiLlmId": first}])
+    assert [one["aiLlmId"] for one in owner.get_storage_repo(repo_id)["repo"]["aiLlms"]] == [second, first]
+    owner.update_storage_repo(repo_id, **whole)
+    assert len(owner.get_storage_repo(repo_id)["repo"]["aiLlms"]) == 2
+    owner.update_storage_repo(repo_id, **whole, repoAiLlms=[])
+    assert owner.get_storage_repo(repo_id)["repo"]["aiLlms"] == []
+    assert owner.delete_storage_repo(repo_id)["success"] is True
+
+
+def test_an_unknown_repository_resolves_to_no_success(place: Place) -> None:
+    assert place.owner.get_storage_repo(str(uuid4())) == {"success": False, "repo": {}}
+
+
+def test_delete_while_attached_throws_403_with_a_message(place: Place) -> None:
+    workspace = place.workspace()
+    row = place.ai_llm(workspace, name="attached")
+    repo(place, workspace, row)
+    refused = thrown(place.owner.delete_ai_llm, row)
+    assert refused.status == 403
+    assert "attached" in refused.data["message"]
+    assert thrown(place.owner.delete_workspace, workspace).status == 400
+
+
+def test_ai_api_keys_are_shown_once_and_go_at_once(place: Place) -> None:
+    workspace, owner = place.workspace(), place.owner
+    repo_id = repo(place, workspace, place.ai_llm(workspace))
+    made = owner.create_repo_ai_api_key(repo_id, name="web shop", aiType="OPENAI")
+    assert made["secret"].startswith("sk-")
+    (listed,) = owner.get_repo_ai_api_keys(repo_id)["apiKeys"]
+    assert made["secret"] not in owner.seen[-1].body.decode()
+    assert {"id", "name", "repoId", "key", "aiType", "createdAt", "deletedAt"} <= set(listed)
+    assert owner.update_repo_ai_api_key(repo_id, made["id"], name="shop")["success"] is True
+    assert owner.delete_repo_ai_api_key(repo_id, made["id"])["success"] is True
+    assert owner.get_repo_ai_api_keys(repo_id)["apiKeys"] == []
+    assert thrown(owner.delete_repo_ai_api_key, repo_id, made["id"]).status == 404
+
+
+def test_models_that_are_reachable(place: Place) -> None:
+    workspace, owner = place.workspace(), place.owner
+    row = place.ai_llm(workspace)
+    repo_id = repo(place, workspace, row)
+    assert owner.get_ai_models(repoId=repo_id) == owner.get_ai_models(repoId=repo_id, aiType="OTHER", llmType="OTHER")
+    owner.validate_ai_llm(row)
+    models = owner.get_ai_models(repoId=repo_id)["models"]
+    assert models
+    assert {"id", "name", "aiType", "llmType", "llmProvider"} <= set(models[0])
+
+
+def test_system_events_are_asked_by_number_and_answered_by_name(place: Place) -> None:
+    workspace, owner = place.workspace(), place.owner
+    row = place.ai_llm(workspace)
+    owner.delete_ai_llm(row)
+    found = owner.get_system_events(workspaceId=workspace, context=11, skip=0, take=20)
+    assert "success" not in found
+    assert [(one["context"], one["event"], one["contextId"]) for one in found["events"]] == [
+        ("aillm", "deleted", row), ("aillm", "created", row),
+    ]  # fmt: skip
+    number = found["events"][0]["id"]
+    assert isinstance(number, int)
+    assert owner.mark_events_read(id=number)["success"] is True
+    unread = owner.get_system_events(workspaceId=workspace, context=11, showUnread=True, skip=0, take=20)
+    assert [one["event"] for one in unread["events"]] == ["created"]
+    assert owner.mark_events_unread(ids=[number])["success"] is True
+
+
 # --- Transport --------------------------------------------------------------------------------------------------------
 
 
