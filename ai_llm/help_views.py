@@ -19,10 +19,10 @@ SECURITY_GUIDE = "https://docs.flashback.tech/support-reference/security-and-sec
 API_PAGES = "/api/docs"
 
 SECTIONS = {
-    "troubleshooting": "Troubleshooting tips",
-    "security": "Security model",
+    "troubleshooting": "Troubleshooting",
+    "security": "Security",
     "glossary": "Glossary",
-    "shortcuts": "Keyboard shortcuts",
+    "shortcuts": "Keyboard",
 }
 
 

@@ -52,5 +52,5 @@ def _check(real: Check, letter: str, at: datetime, chance: random.Random) -> dic
         "status": real.status if works else 503,
         "models_found": real.models_found if works else [],
         "model_count": real.model_count if works else 0,
-        "milliseconds": chance.randrange(140, 460) if works else chance.randrange(900, 4000),
+        "milliseconds": chance.randrange(900, 4000) if letter == "u" else chance.randrange(140, 460),
     }
