@@ -95,6 +95,7 @@ def _told(workspace: Workspace, row: AiLlm) -> dict[str, Any]:
 
 
 def _delivered(people: list[User], content: dict[str, Any]) -> bool:
-    """Send the mail to each person by itself, and return whether anybody got it."""
-    sent = [mail.send(person.email, "ai_llm/mail/rejected", {**content, "person": person}) for person in people]
-    return any(sent)
+    """Send the mail to each person who wants it, and return whether anybody got it, or nobody wants it."""
+    wanting = [person for person in people if person.rejection_mails]
+    sent = [mail.send(person.email, "ai_llm/mail/rejected", {**content, "person": person}) for person in wanting]
+    return any(sent) or bool(people and not wanting)

@@ -42,7 +42,7 @@ def send_all(now: datetime | None = None) -> Iterator[Reminder]:
     now = now or timezone.now()
     looked_after = dict[User, list[Workspace]]()
     for workspace in _with_anything(now):
-        for person in alerts.people_of(workspace):
+        for person in (person for person in alerts.people_of(workspace) if person.reminder_mails):
             looked_after.setdefault(person, []).append(workspace)
     for person, workspaces in looked_after.items():
         yield _remind(person, workspaces, now)

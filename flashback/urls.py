@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from ai_llm import help_views, operators
 from flashback import api, envelope, metrics
 from flashback.styleguide import styleguide
-from workspaces import address, views
+from workspaces import account_views, address, views
 
 handler500 = "flashback.web.server_error"
 handler404 = "flashback.web.not_found"
@@ -19,7 +19,7 @@ developers = [path("styleguide", styleguide, name="styleguide")] if settings.DEB
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", address.home, name="home"),
     path("setup/<str:token>", views.set_up, name="setup"),
-    path("account", views.account, name="account"),
+    path("account", account_views.account, name="account"),
     path("account/", include("workspaces.account_urls")),
     path("", include("workspaces.people_urls")),
     path("metrics", metrics.page, name="metrics"),

@@ -4,7 +4,7 @@ from allauth.account import views as allauth
 from allauth.mfa.base import views as mfa
 from django.urls import path, re_path
 
-from workspaces import second_factor_views, token_views
+from workspaces import account_views, second_factor_views, token_views
 from workspaces.sessions import leaving
 from workspaces.views import answering
 
@@ -14,6 +14,12 @@ urlpatterns = [
     path("tokens", token_views.mine, name="api_tokens"),
     path("tokens/new", token_views.new_mine, name="api_token_new"),
     path("tokens/<uuid:id>/revoke", token_views.revoke_mine, name="api_token_revoke"),
+    path("theme", account_views.theme, name="account_theme"),
+    path("email", account_views.email, name="email_change"),
+    path("email/confirm/<str:token>", account_views.confirm_email, name="email_confirm"),
+    path("sessions", account_views.sessions, name="account_sessions"),
+    path("sessions/end", account_views.end_other_sessions, name="account_sessions_end"),
+    path("sessions/<slug:mark>/end", account_views.end_session, name="account_session_end"),
     path("2fa", second_factor_views.index, name="mfa_index"),
     path("2fa/authenticate", answering(second_factor_views.authenticate), name="mfa_authenticate"),
     path("2fa/reauthenticate", answering(mfa.reauthenticate), name="mfa_reauthenticate"),

@@ -11,6 +11,7 @@ from flashback import names
 from flashback.errors import Conflict, Denied, Invalid, collecting
 from workspaces import access, events, organizations
 from workspaces.access import OrganizationRole
+from workspaces.account_models import Theme
 from workspaces.apps import SUPPORT
 from workspaces.models import User
 
@@ -18,6 +19,7 @@ LAST_OWNER = (
     "{person} is the last active owner, and an organization keeps at least one. "
     "Give somebody else the role Owner first."
 )
+NO_THEME = "Choose one of the three."
 ROLES = f"Choose one of the roles: {', '.join(OrganizationRole.labels)}."
 
 
@@ -207,6 +209,33 @@ def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> Use
         changed = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
         events.record(actor, "person.standing_changed", row, organization=row.organization, details=changed)
     return row
+
+
+def choose(person: User, *, theme: str, reminder_mails: bool, rejection_mails: bool) -> User:
+    """Keep how a person likes things: how the console looks, and which mails they want.
+
+    Records `person.mails_changed` with old and new for the mails; how it looks is nobody else's business. Raises
+    `Invalid` for the field theme.
+    """
+    if theme not in Theme.values:
+        raise Invalid({"theme": NO_THEME})
+    mails = {"reminder_mails": reminder_mails, "rejection_mails": rejection_mails}
+    with transaction.atomic():
+        row = User.objects.select_for_update(of=("self",)).get(pk=person.pk)
+        changed = {field: [getattr(row, field), new] for field, new in mails.items() if getattr(row, field) != new}
+        for field, value in {"theme": theme, **mails}.items():
+            setattr(row, field, value)
+        row.save(update_fields=["theme", *mails])
+        if changed:
+            events.record(row, "person.mails_changed", row, organization=row.organization, details=changed)
+    return row
+
+
+def choose_theme(person: User, theme: str) -> None:
+    """Keep how the console looks for a person, on all their devices. Raises `Invalid` for the field `theme`."""
+    if theme not in Theme.values:
+        raise Invalid({"theme": NO_THEME})
+    User.objects.filter(pk=person.pk).update(theme=theme)
 
 
 def enlist(email: str, *, name: str = "", password: str = "") -> User:

@@ -11,27 +11,16 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from flashback.errors import Conflict, Invalid
 from flashback.web import see_other
 from workspaces import organizations, setup
-from workspaces.access import OrganizationRole
-from workspaces.address import Request
 from workspaces.forms import SetupForm
-from workspaces.models import User
 
 TOO_MANY = "too_many_login_attempts"
 QUARTER = 900  # seconds
 View = Callable[..., HttpResponse]
-
-
-@require_safe
-def account(request: Request) -> HttpResponse:
-    """Show a person who they are here."""
-    person = User.objects.select_related("organization").get(pk=request.user.pk)
-    role = OrganizationRole(person.organization_role).label
-    return render(request, "account/account.html", {"person": person, "role": role})
 
 
 @login_not_required

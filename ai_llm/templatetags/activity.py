@@ -89,6 +89,7 @@ WORDS = {
     "person.reauthentication_failed": "could not confirm who they are",
     "person.password_changed": "password changed",
     "person.password_reset": "password reset by mail",
+    "person.mails_changed": "which mails they want changed",
     "person.email_change_requested": "another e-mail address asked for",
     "person.email_changed": "e-mail address changed",
     "person.session_ended": "session ended from the account page",

@@ -40,7 +40,13 @@ function nameTheme() {
   }
 }
 
-function nextTheme() {
+function keepTheme(url, theme) {
+  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  // It holds on this page whatever becomes of the request.
+  fetch(url, { method: "POST", headers, body: new URLSearchParams({ theme }) }).catch(() => {});
+}
+
+function nextTheme(button) {
   const names = Object.keys(THEMES);
   const next = names[(names.indexOf(root.dataset.theme || "auto") + 1) % names.length];
   if (next === "auto") delete root.dataset.theme;
@@ -50,6 +56,7 @@ function nextTheme() {
   } catch {
     // Storage may be switched off; the choice then lasts for this page.
   }
+  if (button.dataset.themeUrl) keepTheme(button.dataset.themeUrl, next === "auto" ? "" : next);
   nameTheme();
 }
 

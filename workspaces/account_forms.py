@@ -1,0 +1,49 @@
+"""The forms of one's own account page."""
+
+from django import forms
+
+from workspaces.account_models import Theme
+from workspaces.forms import EMAIL, VerbForm
+from workspaces.models import User
+
+
+class AccountForm(VerbForm):
+    """What a person is called, how the console looks for them, and which mails they want."""
+
+    name = forms.CharField(label="First name", required=False, widget=forms.TextInput({"autocomplete": "given-name"}))
+    last_name = forms.CharField(
+        label="Last name", required=False, widget=forms.TextInput({"autocomplete": "family-name"})
+    )
+    theme = forms.ChoiceField(
+        label="Theme",
+        choices=Theme.choices,
+        required=False,
+        help_text="On all your devices. The switch at the top changes it too.",
+        error_messages={"invalid_choice": "Choose one of the three."},
+    )
+    reminder_mails = forms.BooleanField(
+        label="Mail me a reminder before secrets expire",
+        required=False,
+        help_text="One mail a day at most, about the workspaces that you look after.",
+    )
+    rejection_mails = forms.BooleanField(
+        label="Mail me when a provider rejects a stored secret",
+        required=False,
+        help_text="Found by scheduled checks, in the workspaces that you look after.",
+    )
+
+    @classmethod
+    def of(cls, person: User) -> "AccountForm":
+        """Return the form with what is stored."""
+        return cls(initial={name: getattr(person, name) for name in cls.base_fields})
+
+
+class EmailForm(VerbForm):
+    """The address to move to."""
+
+    email = forms.CharField(
+        label="New e-mail address",
+        help_text="A link is sent there. You keep signing in with the present one until you follow it.",
+        widget=forms.TextInput({**EMAIL, "autocomplete": "email"}),
+        error_messages={"required": "Enter the address to move to."},
+    )
