@@ -68,7 +68,7 @@ TABLE = {
     "metrics": [public("GET", "/metrics", 404)],
     "help": [same("GET", "/help", 200)],
     "help_section": [same("GET", "/help/troubleshooting", 200), same("GET", "/help/nothing", 404)],
-    "account": [same("GET", "/account", 200), same("POST", "/account", 303)],
+    "account": [same("GET", "/account", 200), same("POST", "/account", 422)],
     "account_theme": [same("POST", "/account/theme", 422)],
     "email_change": [same("GET", "/account/email", 200), same("POST", "/account/email", 422)],
     "email_confirm": [public("GET", "/account/email/confirm/none", 410)],

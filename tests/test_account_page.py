@@ -60,8 +60,9 @@ def test_changes_are_recorded_but_not_how_it_looks(people: People, signed_in: Ca
     assert [(e.action, e.details) for e in Event.objects.all()] == [
         ("person.mails_changed", {"reminder_mails": [True, False]})
     ]
-    client.post("/account", {"name": people.reader.name, "theme": "light", "rejection_mails": "on"})
+    client.post("/account", {"name": people.reader.name, "theme": "auto", "rejection_mails": "on"})
     assert Event.objects.count() == 1
+    assert User.objects.get(pk=people.reader.pk).theme == ""
 
 
 def test_who_wants_no_reminders_gets_none(people: People) -> None:

@@ -61,6 +61,13 @@ QUERIES = {
 }
 # What a form sends.
 FORMS = {
+    "account": {"name": "x", "last_name": "x", "theme": "dark", "reminder_mails": "on", "rejection_mails": "on"},
+    "account_theme": {"theme": "dark"},
+    "email_change": {"email": "x@example.com"},
+    "mfa_activate_totp": {"code": "123456"},
+    "mfa_authenticate": {"code": "123456"},
+    "mfa_reauthenticate": {"code": "123456", "next": "/"},
+    "organization_security": {"policy": "off"},
     "account_change_password": {"oldpassword": build.PASSWORD, **PASSWORDS},
     "account_login": {"login": "nobody@example.com", "password": "x", "next": "/", "remember": "1"},
     "account_reauthenticate": {"password": "x", "next": "/"},

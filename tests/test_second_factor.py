@@ -334,3 +334,15 @@ def test_the_clock_of_the_codes_is_the_real_one(people: People) -> None:
     step = Authenticator.objects.get(user=people.reader, type="totp").data["step"]
     assert abs(step - time.time() // 30) <= 1
     assert secret
+
+
+def test_the_operator_takes_one_away_with_a_command(people: People) -> None:
+    set_up(people.reader)
+    out = StringIO()
+    call_command("resetsecondfactor", f"--email={people.reader.email.upper()}", stdout=out)
+    assert "the password alone" in out.getvalue()
+    assert not second_factor.enabled(people.reader)
+    for email in (people.reader.email, "nobody@example.com"):
+        with pytest.raises(CommandError, match="Nothing was changed"):
+            call_command("resetsecondfactor", f"--email={email}", stdout=out)
+    assert Event.objects.get(action="second_factor.reset").actor_kind == "command"

@@ -6,6 +6,8 @@ from workspaces.account_models import Theme
 from workspaces.forms import EMAIL, VerbForm
 from workspaces.models import User
 
+AUTO = "auto"  # a blank would read like a field that may stay empty
+
 
 class AccountForm(VerbForm):
     """What a person is called, how the console looks for them, and which mails they want."""
@@ -16,10 +18,9 @@ class AccountForm(VerbForm):
     )
     theme = forms.ChoiceField(
         label="Theme",
-        choices=Theme.choices,
-        required=False,
+        choices=[(value or AUTO, label) for value, label in Theme.choices],
         help_text="On all your devices. The switch at the top changes it too.",
-        error_messages={"invalid_choice": "Choose one of the three."},
+        error_messages={"required": "Choose one of the three.", "invalid_choice": "Choose one of the three."},
     )
     reminder_mails = forms.BooleanField(
         label="Mail me a reminder before secrets expire",
@@ -35,7 +36,13 @@ class AccountForm(VerbForm):
     @classmethod
     def of(cls, person: User) -> "AccountForm":
         """Return the form with what is stored."""
-        return cls(initial={name: getattr(person, name) for name in cls.base_fields})
+        stored = {name: getattr(person, name) for name in cls.base_fields}
+        return cls(initial={**stored, "theme": person.theme or AUTO})
+
+    def clean_theme(self) -> str:
+        """Return the theme as it is stored."""
+        chosen = str(self.cleaned_data["theme"])
+        return "" if chosen == AUTO else chosen
 
 
 class EmailForm(VerbForm):

@@ -112,6 +112,8 @@ def migrate() -> None:
         if health.unapplied():
             with one_machine():
                 call_command("migrate", interactive=False, verbosity=0)
+        if settings.CACHES["default"]["BACKEND"].endswith(".DatabaseCache"):
+            call_command("createcachetable", verbosity=0)
     except DatabaseError as fault:
         first_line = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
         raise ImproperlyConfigured(f"The database cannot be used: {first_line}") from None
