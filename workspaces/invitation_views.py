@@ -16,6 +16,7 @@ from workspaces.access import OrganizationRole
 from workspaces.address import Request
 from workspaces.invitation_models import Invitation, InvitationQuerySet, InvitationState
 from workspaces.people_forms import InviteForm
+from workspaces.reauthentication import recently_authenticated
 
 SHOWN = 50
 
@@ -36,6 +37,7 @@ def invitations_page(request: Request) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def invite(request: Request) -> HttpResponse:
     """Choose address, role and workspaces; then the link is mailed or shown, once."""
     access.require_organization(request.user, OrganizationRole.WORKSPACES)

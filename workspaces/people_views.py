@@ -21,6 +21,7 @@ from workspaces.address import Request
 from workspaces.forms import VerbForm
 from workspaces.models import Membership, User, UserQuerySet, Workspace
 from workspaces.people_forms import ConfirmForm, NamesForm, PersonRoleForm
+from workspaces.reauthentication import recently_authenticated
 
 SHOWN = 50
 STATES = {"active": "Active", "inactive": "Not active", "waiting": "Without a password yet"}
@@ -66,6 +67,7 @@ def names(request: Request, id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def role(request: Request, id: UUID) -> HttpResponse:
     """Change somebody's role in the organization."""
     found = _found(request, id)
@@ -77,6 +79,7 @@ def role(request: Request, id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def deactivate(request: Request, id: UUID) -> HttpResponse:
     """Ask, then keep somebody out."""
     found = _found(request, id)
@@ -90,6 +93,7 @@ def deactivate(request: Request, id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def reactivate(request: Request, id: UUID) -> HttpResponse:
     """Let somebody in again. A GET, as after a reload without scripts, leads back to the person."""
     found = _found(request, id)
@@ -100,6 +104,7 @@ def reactivate(request: Request, id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@recently_authenticated
 def ownership(request: Request, id: UUID) -> HttpResponse:
     """Ask, then make somebody the owner in one's own place."""
     access.require_organization(request.user, OrganizationRole.OWNER)

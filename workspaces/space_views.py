@@ -83,6 +83,7 @@ def settings(request: Request) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def delete(request: Request) -> HttpResponse:
     """Show what the workspace holds; an empty one goes once its name is typed."""
     access.require(request.user, request.workspace, Access.ADMIN)
