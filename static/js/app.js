@@ -40,12 +40,6 @@ function nameTheme() {
   }
 }
 
-function keepTheme(url, theme) {
-  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
-  // It holds on this page whatever becomes of the request.
-  fetch(url, { method: "POST", headers, body: new URLSearchParams({ theme }) }).catch(() => {});
-}
-
 function nextTheme(button) {
   const names = Object.keys(THEMES);
   const next = names[(names.indexOf(root.dataset.theme || "auto") + 1) % names.length];
@@ -56,7 +50,8 @@ function nextTheme(button) {
   } catch {
     // Storage may be switched off; the choice then lasts for this page.
   }
-  if (button.dataset.themeUrl) keepTheme(button.dataset.themeUrl, next === "auto" ? "" : next);
+  const values = { theme: next === "auto" ? "" : next };
+  if (button.dataset.themeUrl) htmx.ajax("POST", button.dataset.themeUrl, { values, swap: "none" });
   nameTheme();
 }
 
