@@ -16,6 +16,12 @@ from flashback.web import see_other
 from workspaces import access
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
+from workspaces.reauthentication import (
+    recently_authenticated,
+    recently_authenticated_for,
+    with_secret,
+    withheld,
+)
 
 NOT_HERE = "There is no provider key here that you can see. It may be in another workspace, or deleted."
 
@@ -54,11 +60,12 @@ def new(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("secret", "key")
 @in_workspace
+@recently_authenticated_for(with_secret)
 def edit(request: Request, id: UUID) -> HttpResponse:
     """Rename a provider key, or put a new secret in its place for every AI LLM that uses it."""
     row = _found(request, id)
     form = EditProviderKeyForm(request.POST if request.method == "POST" else None, row=row)
-    if form.is_bound and form.is_valid():
+    if form.is_bound and form.is_valid() and not withheld(request, form):
         try:
             provider_keys.update(request.user, row, **form.changes())
         except Invalid as invalid:
@@ -74,6 +81,7 @@ def edit(request: Request, id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
+@recently_authenticated
 def delete(request: Request, id: UUID) -> HttpResponse:
     """Say who uses a provider key, and purge it when nobody does."""
     row = _found(request, id)
