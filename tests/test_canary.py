@@ -7,6 +7,7 @@ What is swept, and where:
   any logger says at DEBUG, a dump of the data: `test_the_canary_is_found_nowhere`
 - the real server's command lines, health, static files, log at DEBUG, every byte of its data folder, and a copy of its
   database: `test_the_real_server_shows_it_nowhere`
+- every answer of the API about AI LLMs and provider keys, for every role and token: test_api_canary.py
 - pages, logs and mails when something breaks inside: test_errors.py
 - what a browser keeps: test_browser.py; the statements of a database: test_sealed.py
 - what a provider sends back: test_outbound_masking.py, and the faults of the walk here
