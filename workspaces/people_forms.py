@@ -73,11 +73,12 @@ class ConfirmForm(VerbForm):
 class TypedNameForm(VerbForm):
     """The name of what is about to go, typed by hand."""
 
-    name = forms.CharField(required=False, widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}))
+    name = forms.CharField(widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}))
 
     def __init__(self, *arguments: Any, typed: str, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.fields["name"].label = f"Type {typed} to confirm"
+        self.fields["name"].error_messages["required"] = f"Type {typed} to confirm."
 
 
 class InviteForm(VerbForm):
