@@ -30,7 +30,7 @@ from ai_llm.inputs import (
 from ai_llm.models import AiLlm, Credential
 from flashback import names
 from flashback.errors import Conflict, Invalid
-from workspaces import access, events
+from workspaces import access, events, spaces
 from workspaces.access import Access
 from workspaces.models import User, Workspace
 
@@ -140,6 +140,7 @@ def create(
     except IntegrityError:
         existing = AiLlm.objects.filter(pk=id).select_related("credential").first()
         if existing is None:
+            spaces.require_there(workspace)
             raise Invalid({"name": SAME_NAME}) from None
         return _created_before(existing, workspace, values, held_by)
     return ai_llm

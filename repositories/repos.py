@@ -12,7 +12,7 @@ from django.utils import timezone
 from flashback import names
 from flashback.errors import Conflict, Invalid, NotFound
 from repositories.models import AiApiKey, Mode, Repository, StorageType
-from workspaces import access, events
+from workspaces import access, events, spaces
 from workspaces.access import Access
 from workspaces.models import User, Workspace
 
@@ -77,6 +77,7 @@ def create(
     except IntegrityError:
         made = Repository.objects.filter(pk=pk).first()
         if made is None:
+            spaces.require_there(workspace)
             raise NameTaken from None
         return _made_before(made, workspace, name)
     return row

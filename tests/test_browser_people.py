@@ -60,7 +60,7 @@ def test_three_people_from_the_invitation_to_the_removal(
         # Read only, until the ADMIN of the workspace says otherwise.
         expect(will.get_by_role("link", name="Add AI LLM")).to_have_count(0)
         go(ada, "Members")
-        ada.get_by_label(f"Role of Will-{suffix}").select_option("WRITE")
+        ada.get_by_label(f"Role of Will-{suffix}", exact=True).select_option("WRITE")
         ada.get_by_role("button", name=f"Save the role of Will-{suffix}").click()
         expect(ada.get_by_text(f"Will-{suffix} has the role WRITE now.")).to_be_visible()
         will.reload()

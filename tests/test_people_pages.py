@@ -17,9 +17,10 @@ from ai_llm.templatetags.activity import event_words
 from flashback.errors import Conflict, Denied, Invalid
 from tests import build
 from tests.conftest import People
-from workspaces import invitations, rights, spaces
+from workspaces import access, invitations, rights, spaces
 from workspaces import people as verbs
 from workspaces.access import OrganizationRole
+from workspaces.account_models import Session
 from workspaces.invitation_models import Invitation
 from workspaces.models import Event, User, Workspace
 
@@ -114,6 +115,36 @@ def test_one_person_with_role_and_workspaces(people: People, signed_in: SignIn) 
         assert words in page
     own = text(signed_in(people.owner).get(f"{BASE}/people/{people.owner.pk}"))
     assert "Deactivate" not in own
+
+
+def test_when_somebody_was_last_seen_is_their_last_page_or_sign_in(people: People, signed_in: SignIn) -> None:
+    def shown() -> str:
+        return re.sub(r".*Last seen", "", text(signed_in(people.owner).get(f"{BASE}/people/{people.writer.pk}")))[:12]
+
+    assert shown().strip().startswith("never")
+    signed_in(people.writer).get("/account")
+    assert shown().strip().startswith("just now")
+    User.objects.filter(pk=people.writer.pk).update(last_login=timezone.now() - timedelta(days=3))
+    assert shown().strip().startswith("just now")
+    Session.objects.filter(user_id=people.writer.pk).delete()
+    assert shown().strip().startswith("3 days ago")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_workspace_that_went_in_this_moment_is_said_so(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = spaces.create(people.owner, people.organization, name="Gone")
+    kept, require = Workspace.objects.get(pk=gone.pk), access.require
+
+    def after_it_went(*arguments: object, **keywords: object) -> None:
+        require(*arguments, **keywords)  # type: ignore[arg-type]
+        monkeypatch.setattr(access, "require", require)
+        if Workspace.objects.filter(pk=gone.pk).exists():
+            spaces.delete(people.owner, gone, confirmed="Gone")
+
+    for make in (lambda: build.ai_llm(people.owner, kept), lambda: build.repository(people.owner, kept)):
+        monkeypatch.setattr(access, "require", after_it_went)
+        with pytest.raises(Conflict, match=spaces.GONE):
+            make()
 
 
 def test_somebody_above_is_shown_with_who_can_change_them(people: People, signed_in: SignIn) -> None:

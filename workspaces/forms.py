@@ -234,7 +234,7 @@ def _person(people: dict[str, User]) -> forms.ChoiceField:
 
 
 def _name_and_email(person: User) -> str:
-    return f"{person.name} ({person.email})" if person.name else person.email
+    return f"{person.full_name} ({person.email})" if person.full_name else person.email
 
 
 class AcceptForm(VerbForm):

@@ -1,17 +1,21 @@
 """The verbs on people: accounts, their roles in the organization, and who may sign in at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
 from flashback import names
 from flashback.errors import Conflict, Denied, Invalid, collecting
 from workspaces import access, events, organizations
 from workspaces.access import OrganizationRole
-from workspaces.account_models import Theme
+from workspaces.account_models import Session, Theme
 from workspaces.apps import SUPPORT
 from workspaces.models import User
 
@@ -135,6 +139,17 @@ def reactivate(actor: User, person: User) -> User:
         row.save(update_fields=["is_active"])
         events.record(actor, "person.reactivated", row)
     return row
+
+
+def last_seen(people: Sequence[User]) -> dict[UUID, datetime]:
+    """Return when each of `people` was last here: at a page, to five minutes, or signing in; none for who never was."""
+    known = {person.pk: person.last_login for person in people if person.last_login}
+    sessions = Session.objects.filter(user_id__in=[person.pk for person in people]).order_by()
+    for key, until in sessions.values_list("user_id").annotate(until=Max("expire_date")):
+        # A session is stored anew, with its whole age before it, when it is used.
+        at = until - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        known[key] = max(at, known.get(key, at))
+    return known
 
 
 def clean_role(role: object) -> OrganizationRole:

@@ -37,8 +37,11 @@ def people_page(request: Request) -> HttpResponse:
     held = Membership.objects.filter(user=OuterRef("pk")).order_by().values("user")
     number = Subquery(held.annotate(number=Count("pk")).values("number"))
     rows = rows.annotate(places=Coalesce(number, 0)).by_label()
+    page = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
+    seen = people.last_seen(list(page.object_list))
     values = {
-        "page": Paginator(rows, SHOWN).get_page(request.GET.get("page")),
+        "page": page,
+        "rows": [(person, seen.get(person.pk)) for person in page.object_list],
         "search": search,
         "role": role,
         "state": state,
@@ -197,6 +200,7 @@ def _page(request: Request, found: User, **given: Any) -> HttpResponse:
         "may_hand_over": actor.organization_role == OrganizationRole.OWNER
         and found.organization_role < OrganizationRole.OWNER
         and found.is_active,
+        "seen_at": people.last_seen([found]).get(found.pk),
         "waiting": not found.has_usable_password(),
         "traces": actor.organization_role >= OrganizationRole.ADMINISTRATOR,
         "above": "" if reachable else access.named(access.granting(actor, OrganizationRole(found.organization_role))),

@@ -105,6 +105,12 @@ def delete(actor: User, workspace: Workspace, *, confirmed: str) -> None:
         row.delete()
 
 
+def require_there(workspace: Workspace) -> None:
+    """Raise `Conflict` when the workspace was deleted: what the database says then, it says of many other things."""
+    if not Workspace.objects.filter(pk=workspace.pk).exists():
+        raise Conflict(GONE)
+
+
 @dataclass(frozen=True)
 class Holdings:
     """What keeps a workspace from being deleted: the first rows by name, and how many there are."""
