@@ -25,13 +25,14 @@ from django.utils import timezone
 
 from flashback import __version__, archive, sealed
 from flashback.archive import Manifest, Reader, Unusable
-from workspaces import append_only
+from workspaces import append_only, versions
 from workspaces.account_models import Session
 from workspaces.models import AuditHead, Event
 
 BATCH = 500
 Progress = Callable[[int], None]
 SNAPSHOT = {"postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "sqlite": "BEGIN DEFERRED"}
+SESSIONS = {Session._meta.db_table, "django_session"}  # and the table that older versions had
 PATIENT = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
@@ -67,10 +68,10 @@ class Table:
         held = not self.proves_key and any(row[n] is not None for n in self.sealed)
         return str(row[self.names.index("key_id")]) if held else ""
 
-    def instance(self, row: list[Any]) -> Model:
-        """Return the row as an instance that can be inserted as it was."""
-        pairs = zip(self.fields, row, strict=True)
-        return self.model(**{field.attname: self._value(field, value) for field, value in pairs})
+    def instance(self, row: list[Any], columns: list[str]) -> Model:
+        """Return the row, whose values are in the order of `columns`, as an instance that can be inserted as it was."""
+        values = dict(zip(columns, row, strict=True))
+        return self.model(**{field.attname: self._value(field, values[str(field.column)]) for field in self.fields})
 
     def _value(self, field: Any, value: Any) -> Any:
         if isinstance(field, sealed.SealedField):
@@ -78,10 +79,11 @@ class Table:
         return value if isinstance(field, JSONField) else field.to_python(value)
 
 
-def tables() -> list[Table]:
-    """Return every table whose rows belong into a backup, by name."""
-    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
-    found = [Table(model) for model in models if not model._meta.proxy and model is not Session]
+def tables(told: Manifest | None = None) -> list[Table]:
+    """Return every table whose rows belong into a backup, by name; as they were in an older version, if `told` is."""
+    registry = versions.registry(told) if told is not None and versions.older(told) else apps
+    models = [model for model in registry.get_models(include_auto_created=True) if model._meta.managed]
+    found = [Table(model) for model in models if not model._meta.proxy and model._meta.db_table not in SESSIONS]
     return sorted(found, key=lambda table: table.name)
 
 
@@ -112,16 +114,13 @@ def write(target: Path, progress: Progress = lambda _: None) -> Manifest:
 
 
 def prove(reader: Reader, progress: Progress = lambda _: None) -> None:
-    """Raise `Unusable` unless the backup is whole and its tables are those of this version. Changes nothing."""
-    told = reader.manifest
-    differing = sorted(set(told.migrations) ^ set(applied()))
-    if differing:
-        raise Unusable(
-            f"it was made by Flashback {told.flashback}, whose tables differ from these ({', '.join(differing[:5])}). "
-            "Restore it with the version that made it, then update that"
-        )
-    if {name: table["columns"] for name, table in told.tables.items()} != {t.name: t.columns for t in tables()}:
-        raise Unusable("its tables have other columns than these")
+    """Raise `Unusable` unless the backup is whole and its tables are those of this or an older version.
+
+    Changes nothing, and asks no database.
+    """
+    told, here = reader.manifest, {table.name: sorted(table.columns) for table in tables(reader.manifest)}
+    if {name: sorted(table["columns"]) for name, table in told.tables.items()} != here:
+        raise Unusable("its tables have other columns than its version has")
     for done in reader.prove():
         progress(done)
 
@@ -129,19 +128,20 @@ def prove(reader: Reader, progress: Progress = lambda _: None) -> None:
 def restore(reader: Reader, progress: Progress = lambda _: None) -> None:
     """Put the rows of a backup that was proven in the place of all that is stored, in one transaction.
 
-    All sessions end. Lines of the audit log come back exactly as they were. Raises `Unusable`, and changes nothing,
-    when the file is no longer the one that was proven.
+    The database has the tables of the backup's version. All sessions end. Lines of the audit log come back exactly as
+    they were. Raises `Unusable`, and changes nothing, when the file is no longer the one that was proven.
     """
-    done = 0
+    done, theirs = 0, tables(reader.manifest)
     with transaction.atomic():
-        _be_alone()
-        _empty()
-        for table in tables():
+        _be_alone(theirs)
+        _empty(theirs)
+        for table in theirs:
+            columns = reader.manifest.tables[table.name]["columns"]
             for batch in _batches(reader.rows(table.name)):
-                table.model._base_manager.bulk_create([table.instance(row) for row in batch])
+                table.model._base_manager.bulk_create([table.instance(row, columns) for row in batch])
                 done += len(batch)
                 progress(done)
-        _continue_numbers()
+        _continue_numbers(theirs)
     ContentType.objects.clear_cache()
 
 
@@ -190,27 +190,30 @@ def _be_patient() -> None:
                 cursor.execute(f"SET LOCAL {limit} = 0")
 
 
-def _be_alone() -> None:
+def _be_alone(theirs: list[Table]) -> None:
     """Let nobody write until the transaction ends; under SQLite it holds the lock of writers from its beginning."""
     _be_patient()
     if connection.vendor == "postgresql":
-        names = ", ".join(connection.ops.quote_name(table.name) for table in tables())
+        names = ", ".join(connection.ops.quote_name(table.name) for table in theirs)
         with connection.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {names} IN EXCLUSIVE MODE")
 
 
-def _empty() -> None:
+def _empty(theirs: list[Table]) -> None:
     """Delete all rows, sessions too. Foreign keys are checked at the end of the transaction."""
     with append_only.lifted() if Event.objects.exists() else nullcontext():
         Event.objects.all()._raw_delete(connection.alias)
-    others: list[type[Model]] = [Session, *(table.model for table in tables() if table.model is not Event)]
-    for model in others:
-        model._base_manager.all()._raw_delete(connection.alias)
+    for table in theirs:
+        if table.name != Event._meta.db_table:
+            table.model._base_manager.all()._raw_delete(connection.alias)
+    for name in SESSIONS & set(connection.introspection.table_names()):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")  # noqa: S608 - one of two names of ours
 
 
-def _continue_numbers() -> None:
+def _continue_numbers(theirs: list[Table]) -> None:
     """Let PostgreSQL give new rows the numbers after those that were put back."""
-    statements = connection.ops.sequence_reset_sql(no_style(), [table.model for table in tables()])
+    statements = connection.ops.sequence_reset_sql(no_style(), [table.model for table in theirs])
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)

@@ -12,7 +12,7 @@ from flashback import archive, sealed
 from flashback.archive import Manifest, Reader, Unusable
 from flashback.keyring import FIELD_KEYS
 from flashback.progress import Bar
-from workspaces import backups, installation
+from workspaces import backups, installation, versions
 from workspaces.management.commands import up
 from workspaces.models import User
 
@@ -43,15 +43,21 @@ class Command(BaseCommand):
         self.conclude(reader.manifest)
 
     def put_back(self, reader: Reader, *, replace: bool, yes: bool, **_: Any) -> None:
-        """Check everything that can be checked, then replace what is stored."""
-        up.migrate()
+        """Check everything that can be checked, then replace what is stored, and bring it up to date."""
+        older = versions.older(reader.manifest)
+        if not older:
+            up.migrate()
         checking = Bar(reader.manifest.rows)
         backups.prove(reader, checking.show)
         checking.end()
-        consent(User.objects.count(), replace=replace, yes=yes)
+        if older:
+            versions.begin(reader.manifest)
+        else:
+            consent(User.objects.count(), replace=replace, yes=yes)
         writing = Bar(reader.manifest.rows)
         backups.restore(reader, writing.show)
         writing.end()
+        up.migrate()
 
     def conclude(self, manifest: Manifest) -> None:
         """Say what was restored, whether the keys at hand open it, and what comes next."""
