@@ -1,5 +1,6 @@
 """Repositories, what is attached to them, and AI API keys over the API: what the public client sends, and our own."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ai_llm.models import AiLlm
+from flashback.api import operations
 from repositories import keys, repos
 from repositories.models import AiApiKey, Repository
 from tests import build
@@ -227,6 +229,25 @@ def test_a_keys_secret_is_in_the_answer_that_made_it_and_nowhere_else(api: Api, 
     assert {name: listed[name] for name in expected} == expected
     assert listed["deletedAt"] is None
     assert "secret" not in listed
+
+
+def test_no_operation_that_reads_answers_an_issued_secret(api: Api, people: People, two: list[AiLlm]) -> None:
+    row = build.repository(people.writer, people.workspace, *two)
+    made = build.key(people.writer, row)
+    later = keys.rotate(people.writer, made.key, until=timezone.now() + timedelta(days=1))
+    ids = {"key": made.key.pk, "ai_llm": two[0].pk, "id": row.pk}
+    read = 0
+    for path, operation in operations():
+        if "GET" not in operation.methods or "/" == path:
+            continue
+        for pk in (row.pk, two[0].pk, people.workspace.pk, people.organization.pk, people.writer.pk):
+            address = re.sub(r"{(?:uuid:)?(\w+)}", lambda match: str({**ids, "id": pk}.get(match[1], pk)), path)
+            answer = Api(people.owner).get(address)
+            read += answer.status_code == 200
+            text = b"".join(answer) if answer.streaming else answer.content
+            for bearer in (made.bearer, later.bearer):
+                assert bearer.rpartition("_")[2].encode() not in text, address
+    assert read > 10
 
 
 def test_keys_are_listed_newest_first_renamed_and_gone_when_deleted(api: Api, people: People) -> None:
