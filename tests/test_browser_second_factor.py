@@ -45,6 +45,7 @@ def test_set_up_sign_in_with_a_code_then_with_a_recovery_code(
     to_the_code(page, email)
     page.goto("/account")
     page.get_by_role("link", name="Set it up").click()
+    expect(page.get_by_role("heading", name="It is off")).to_be_visible()
     page.get_by_role("link", name="Set it up").click()
     expect(page.get_by_role("img", name="QR code of the key below")).to_be_visible()
     if scripts:

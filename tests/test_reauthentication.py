@@ -191,3 +191,16 @@ def test_somebody_who_may_not_do_it_learns_that_not_more(
 ) -> None:
     client = stale(signed_in(people.stranger))
     assert client.get(f"/w/{people.workspace.slug}/ai/llm/{row.pk}/rotate").status_code == 404
+
+
+@pytest.mark.parametrize("typed", ["", "\0", "9" * 5000, "\u202e\ud7ff", "<script>", " "])
+@pytest.mark.parametrize("field", ["confirm-password", "confirm-code", "confirm-again"])
+def test_nothing_typed_into_the_question_breaks_it(
+    people: People, signed_in: Callable[[User], Client], field: str, typed: str
+) -> None:
+    client = stale(signed_in(people.owner))
+    page = f"/w/{people.workspace.slug}/members/{people.reader.pk}/role"
+    answer = client.post(page, {"role": "WRITE", field: typed})
+    assert answer.status_code == 422
+    assert "<script>" not in answer.text.replace("<script src", "")
+    assert people.reader.memberships.get().role == "READ"
