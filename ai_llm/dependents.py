@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from ai_llm.models import AiLlm, Check
+from flashback.prepared import padded, prepared
 
 WEEK = timedelta(days=7)
 
@@ -41,10 +42,27 @@ def of(ai_llm: AiLlm) -> Dependents:
     )
 
 
+def attachments(ai_llm: AiLlm) -> list[Any]:
+    """Return where `ai_llm` is attached, by the repositories' names, each with its repository."""
+    return _attachments(ai_llm.pk)
+
+
+@prepared
+def _attachments(ai_llm: UUID) -> "QuerySet[Any]":
+    # Asked through the reverse relation: repositories know AI LLMs, and not the other way round.
+    return AiLlm(pk=ai_llm).attachments.in_use()
+
+
 def repositories(ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return in how many repositories each of these AI LLMs is; one query."""
+    some = list(ids)
+    return dict(_repositories(*padded(some, 50))) if some else {}
+
+
+@prepared
+def _repositories(*ids: UUID) -> "QuerySet[AiLlm, Any]":
     number = Count("attachments", filter=Q(attachments__repository__deleted_at=None))
-    return dict(AiLlm.objects.filter(pk__in=list(ids)).order_by().values_list("pk").annotate(number=number))
+    return AiLlm.objects.filter(pk__in=ids).order_by().values_list("pk").annotate(number=number)
 
 
 def _live_keys() -> Count:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ai_llm.causes import CAUSES
@@ -21,9 +22,11 @@ from ai_llm.models import AiLlm, Check, CheckKind, ModelList, Verdict
 from ai_llm.outcomes import Result
 from flashback import metrics
 from flashback.errors import Conflict
+from flashback.prepared import prepared
 from workspaces import events
 from workspaces.models import User
 
+LABELS = dict(Verdict.choices)
 KEPT = 50
 KEPT_AT_MOST = timedelta(days=400)
 MODELS_KEPT = 20
@@ -192,24 +195,29 @@ class Timeline:
 
 def timeline(ai_llm: AiLlm) -> Timeline:
     """Return the newest 50 checks for the page of an AI LLM; one query."""
-    found = Check.objects.filter(ai_llm=ai_llm).order_by("-at", "-pk")
-    columns = ("verdict", "cause", "at", "kind", "milliseconds", "scheduled", "by__name", "by__email")
-    checks = list(found.values("pk", *columns)[:KEPT])
-    entries = [_entry(values) for values in checks]
+    checks = _newest(ai_llm.pk)
+    entries = [_entry(*columns) for _, *columns in checks]
     decided = ai_llm.last_check_id
-    later = entries[0] if decided and checks and checks[0]["pk"] != decided else None
+    later = entries[0] if decided and checks and checks[0][0] != decided else None
     return Timeline(entries[:ROWS_SHOWN], entries[::-1], later)
 
 
-def _entry(values: dict[str, Any]) -> Entry:
-    cause = CAUSES.get(values["cause"])
+@prepared
+def _newest(ai_llm: UUID) -> "QuerySet[Check, Any]":
+    columns = ("verdict", "cause", "at", "kind", "milliseconds", "scheduled", "by__name", "by__email")
+    return Check.objects.filter(ai_llm=ai_llm).order_by("-at", "-pk").values_list("pk", *columns)[:KEPT]
+
+
+def _entry(
+    verdict: str, cause: str, at: datetime, kind: str, milliseconds: int, scheduled: bool, name: str, email: str
+) -> Entry:
     return Entry(
-        verdict=values["verdict"],
-        label=str(Verdict(values["verdict"]).label),
-        headline=cause.headline if cause else "",
-        at=values["at"],
-        who=values["by__name"] or values["by__email"] or "",
-        scheduled=values["scheduled"],
-        kind=values["kind"],
-        milliseconds=values["milliseconds"],
+        verdict=verdict,
+        label=LABELS[verdict],
+        headline=CAUSES[cause].headline if cause in CAUSES else "",
+        at=at,
+        who=name or email or "",
+        scheduled=scheduled,
+        kind=kind,
+        milliseconds=milliseconds,
     )

@@ -3,41 +3,53 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from ai_llm import dependents, expiry
 from ai_llm.causes import CAUSES, ActionKind
 from ai_llm.models import DISABLED, NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
 from flashback import names, sealed
+from flashback.prepared import padded, prepared
 from workspaces.models import Workspace
 
 NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
 TYPE_WORDS = dict(Type.choices)
 # No states of their own: a secret that works can be due too.
-DUE, ALERTED, UNUSED = "due", "alerted", "unused"
+DUE, UNUSED = "due", "unused"
 FILTERS = {**STATES, DUE: "Secret due", UNUSED: "In no repository"}
 UNUSED_AFTER = timedelta(days=7)
-COUNTED = 100  # enough to say "more than 99"
-EXAMINED = 500  # the oldest ones, in which the overview looks for unused ones
 PAGE_SIZE = 50
 JUST_NOW = timedelta(minutes=2)
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
 ORDER_WORDS = {"name": "Name A to Z", "-name": "Name Z to A", "newest": "Newest first", "oldest": "Oldest first"}
 
 
+def lost(workspace: Workspace | UUID, keys: Sequence[str]) -> "QuerySet[AiLlm]":
+    """Return the enabled AI LLMs whose secret none of these keys opens (ids of keys, see `sealed.key_ids`)."""
+    opened = sorted(keys)
+    # Ranges between the ids instead of "not one of them": an index answers that without looking at every row.
+    between = Q(key_id__lt=opened[0]) | Q(key_id__gt=opened[-1])
+    for lower, upper in pairwise(opened):
+        between |= Q(key_id__gt=lower, key_id__lt=upper)
+    # The workspace is that of the credentials: asked of the AI LLMs too, SQLite would look at all of them.
+    others = Credential.objects.filter(between, workspace=workspace)
+    return AiLlm.objects.filter(deleted_at=None, disabled_at=None, credential__in=others)
+
+
 def unavailable(workspace: Workspace) -> "QuerySet[AiLlm]":
     """Return the enabled AI LLMs of `workspace` whose secret no key of this installation opens, or that have none."""
-    lost = Credential.objects.filter(workspace=workspace).exclude(key_id__in=sealed.key_ids())
+    others = lost(workspace, sealed.key_ids())
     rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace).filter(disabled_at=None)
     bare = Q(credential=None, keyless=False)
-    return rows.filter(bare | Q(credential__in=lost) if lost.exists() else bare)
+    return rows.filter(bare | Q(pk__in=others.values("pk")) if others.exists() else bare)
 
 
 def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[AiLlm]":
@@ -52,79 +64,26 @@ def in_state(workspace: Workspace, wanted: str, *, any_lost: bool) -> "QuerySet[
     return found.exclude(pk__in=unavailable(workspace).values("pk")) if any_lost else found
 
 
-def counts(workspace: Workspace) -> dict[str, int]:
-    """Return the number of AI LLMs in every state; four queries."""
-    return _in_states(AiLlm.objects.of(workspace), unavailable(workspace))
-
-
-def _in_states(rows: "QuerySet[AiLlm]", lost: "QuerySet[AiLlm]") -> dict[str, int]:
-    """Count `rows` by state; `lost` are those of them that are enabled and whose secret cannot be opened."""
-    found = dict.fromkeys(STATES, 0)
-    for verdict, number in _by_verdict(rows):
-        found[verdict or NEVER] += number
-    for state, few in ((DISABLED, rows.filter(disabled_at__isnull=False)), (UNAVAILABLE, lost)):
-        for verdict, number in _by_verdict(few):
-            found[verdict or NEVER] -= number
-            found[state] += number
-    return found
-
-
-def everywhere() -> dict[str, int]:
-    """Return the number of AI LLMs in every state in the whole installation; three queries."""
-    rows: QuerySet[AiLlm] = AiLlm.objects.filter(deleted_at=None)
-    lost: QuerySet[Credential] = Credential.objects.exclude(key_id__in=sealed.key_ids())
-    bare = Q(credential=None, keyless=False) | Q(credential__in=lost)
-    return _in_states(rows, rows.filter(disabled_at=None).filter(bare))
-
-
-def _by_verdict(rows: "QuerySet[AiLlm]") -> "QuerySet[AiLlm, tuple[str, int]]":
-    return rows.order_by().values_list("verdict").annotate(number=Count("*"))
-
-
 def unused(workspace: Workspace) -> "QuerySet[AiLlm]":
     """Return the AI LLMs older than 7 days that are in no repository, so that no application uses them."""
     rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
     return rows.filter(attachments=None, created_at__lte=timezone.now() - UNUSED_AFTER)
 
 
-def reminders(workspace: Workspace) -> dict[str, int]:
-    """Return how many secrets are due and how many of the 500 oldest AI LLMs are unused, each at most 100."""
-    rows: QuerySet[AiLlm] = AiLlm.objects.of(workspace)
-    oldest = rows.order_by("created_at").values("pk")[:EXAMINED]
-    found = {DUE: expiry.soon(workspace), UNUSED: unused(workspace).filter(pk__in=oldest)}
-    return {name: those.order_by()[:COUNTED].count() for name, those in found.items()}
-
-
-def attention(workspace: Workspace, numbers: Mapping[str, int], most: int = 10) -> list["Row"]:
-    """Return the configurations that somebody should look at, the worst first. `numbers` are those of `counts`."""
-    found = list[UUID]()
-    for state in (UNAVAILABLE, ALERTED, Verdict.REJECTED.value, DUE, Verdict.UNDECIDED.value, NEVER):
-        if len(found) < most and numbers.get(Verdict.REJECTED.value if state == ALERTED else state, 1):
-            rows = _in_need(workspace, state, any_lost=numbers[UNAVAILABLE] > 0)
-            found += rows.exclude(pk__in=found)[: most - len(found)]
-    return _rows(found)
-
-
-def _in_need(workspace: Workspace, state: str, *, any_lost: bool) -> "QuerySet[AiLlm, UUID]":
-    if state == DUE:
-        return expiry.soon(workspace).values_list("pk", flat=True)
-    if state == ALERTED:  # rejected again and again, and not just once
-        rejected = in_state(workspace, Verdict.REJECTED.value, any_lost=any_lost).filter(attention_at__isnull=False)
-        return rejected.order_by("name_key").values_list("pk", flat=True)
-    rows = in_state(workspace, state, any_lost=any_lost)
-    if state == Verdict.UNDECIDED:
-        rows = rows.exclude(last_check__cause__in=NEEDS_NOBODY)
-    return rows.order_by("name_key").values_list("pk", flat=True)
-
-
-def _rows(ids: Sequence[UUID], used: Mapping[UUID, int] = MappingProxyType({})) -> list["Row"]:
+def rows_of(ids: Sequence[UUID], used: Mapping[UUID, int] = MappingProxyType({})) -> list["Row"]:
     """Return what lists show of these rows, in this order; rows that are gone are left out.
 
     `used` is in how many repositories each of them is, where that is shown.
     """
-    values = AiLlm.objects.filter(pk__in=ids).values_list(*Row.COLUMNS)
-    shown = {row.id: row for row in (Row(*found) for found in values)}
+    if not ids:
+        return []
+    shown = {row.id: row for row in (Row(*found) for found in _columns(*padded(ids, 10, PAGE_SIZE)))}
     return [replace(shown[key], repositories=used.get(key, 0)) for key in ids if key in shown]
+
+
+@prepared
+def _columns(*ids: UUID) -> "QuerySet[AiLlm, Any]":
+    return AiLlm.objects.filter(pk__in=ids).values_list(*Row.COLUMNS)
 
 
 def starts_checking(row: AiLlm) -> bool:
@@ -272,7 +231,7 @@ class Query:
         # Two steps: which ids are on the page, from an index; then those rows with what hangs on them.
         page = Paginator(rows.order_by(ORDERS[self.order]).values_list("pk", flat=True), PAGE_SIZE).get_page(self.page)
         ids = list(page.object_list)
-        found = _rows(ids, dependents.repositories(ids))
+        found = rows_of(ids, dependents.repositories(ids))
         return Page(found, page.number, cast("Paginator[Row]", page.paginator))
 
     def _in_state(self, workspace: Workspace) -> "QuerySet[AiLlm]":

@@ -156,8 +156,8 @@ class AiLlmQuerySet(models.QuerySet["AiLlm"]):
         workspaces: WorkspaceQuerySet = Workspace.objects.visible_to(actor)
         return self.filter(deleted_at=None, workspace__in=workspaces)
 
-    def of(self, workspace: Workspace) -> Self:
-        """The configurations of one workspace that are not deleted."""
+    def of(self, workspace: Workspace | uuid.UUID) -> Self:
+        """The configurations of one workspace, or of the one with this id, that are not deleted."""
         return self.filter(deleted_at=None, workspace=workspace)
 
 

@@ -4,44 +4,46 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from ai_llm import (
+    dependents,
     doctor,
     expiry,
     history,
     listing,
     message_form,
     providers,
+    summary,
     trying,
     validation,
     wizard,
 )
 from ai_llm.models import UNAVAILABLE, AiLlm, ModelList, Type
 from flashback.errors import NotFound
+from flashback.prepared import padded, prepared
 from flashback.web import problem_page, see_other
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.models import User
 
-EVENTS_SHOWN = 10
-
 
 @require_safe
 @in_workspace
 def overview(request: Request) -> HttpResponse:
     """The first page of the day: counts by state, what needs attention, and what happened lately."""
-    counts = listing.counts(request.workspace)
+    found = summary.of(request.workspace)
     values = {
-        "counts": counts,
-        "total": sum(counts.values()),
-        "attention": listing.attention(request.workspace, counts),
-        "reminders": listing.reminders(request.workspace) if any(counts.values()) else {},
-        "events": events.of_workspace(request.workspace)[:EVENTS_SHOWN],
+        "counts": found.counts,
+        "total": sum(found.counts.values()),
+        "attention": found.attention,
+        "reminders": found.reminders,
+        "events": events.newest_of(request.workspace),
     }
     return render(request, "ai_llm/overview.html", values)
 
@@ -100,7 +102,7 @@ def validate(request: Request, id: UUID) -> HttpResponse:
 def found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:
     """Return the AI LLM of the address, as this person sees it. Raises `NotFound` and `Denied`."""
     # The workspace is one that this person may see: the address was resolved to it.
-    row = next(iter(AiLlm.objects.of(request.workspace).select_related("credential", "last_check").filter(pk=id)), None)
+    row = next(iter(_with_credential_and_check(request.workspace.pk, id)), None)
     if row is None:
         raise NotFound("There is no AI LLM here that you can see. It may be in another workspace, or deleted.")
     access.require(request.user, request.workspace, needed)
@@ -109,11 +111,21 @@ def found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:
     return row
 
 
+@prepared
+def _with_credential_and_check(workspace: UUID, id: UUID) -> "QuerySet[AiLlm]":
+    return AiLlm.objects.of(workspace).filter(pk=id).select_related("credential", "last_check")
+
+
+@prepared
+def _people(*ids: UUID) -> "QuerySet[User]":
+    return User.objects.filter(pk__in=ids)
+
+
 def _name_people(row: AiLlm) -> None:
     """Fill in who made the row, set its secret and ran its last check, with one small query instead of three joins."""
     held, check = row.credential, row.last_check
     ids = {row.created_by_id, held.set_by_id if held else None, check.by_id if check else None} - {None}
-    people = User.objects.in_bulk(ids) if ids else {}
+    people = {person.pk: person for person in _people(*padded(list(ids), 3))} if ids else {}
     row.created_by = people.get(row.created_by_id)
     if held is not None:
         held.set_by = people.get(held.set_by_id)
@@ -121,11 +133,16 @@ def _name_people(row: AiLlm) -> None:
         check.by = people.get(check.by_id)
 
 
+@prepared
+def _model_list(ai_llm: UUID, endpoint: str) -> "QuerySet[ModelList]":
+    return ModelList.objects.filter(ai_llm=ai_llm, endpoint=endpoint)
+
+
 def detail(request: Request, row: AiLlm) -> dict[str, Any]:
     """Return what the page of one configuration shows."""
     examination = doctor.examine(row.endpoint, row.type)
     running = listing.starts_checking(row) and request.may_write
-    model_list = ModelList.objects.filter(ai_llm=row, endpoint=row.endpoint).first()
+    model_list = next(iter(_model_list(row.pk, row.endpoint)), None)
     may_send = request.may_write and row.state != UNAVAILABLE
     return {
         "ai_llm": row,
@@ -140,6 +157,6 @@ def detail(request: Request, row: AiLlm) -> dict[str, Any]:
         **(message_form.offer(request.user, row, model_list.names if model_list else []) if may_send else {}),
         "steps": wizard.operating_steps() if running and row.version == 1 else [],
         "timeline": history.timeline(row),
-        "attachments": row.attachments.in_use(),
-        "events": events.of_object(row)[:EVENTS_SHOWN],
+        "attachments": dependents.attachments(row),
+        "events": events.newest_about(row),
     }

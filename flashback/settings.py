@@ -135,6 +135,7 @@ TEMPLATES = [
         },
     }
 ]
+FORM_RENDERER = "flashback.rendering.Renderer"
 
 # --- Stores -----------------------------------------------------------------------------------------------------------
 
@@ -202,7 +203,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # --- People -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "workspaces.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["workspaces.backends.PersonBackend"]
 PASSWORD_HASHERS = [
     "workspaces.passwords.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

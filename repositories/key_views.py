@@ -18,7 +18,7 @@ from flashback.errors import Conflict, Invalid, NotFound
 from flashback.web import see_other
 from repositories import forms, keys, listing
 from repositories.models import AiApiKey, Repository
-from repositories.views import EVENTS_SHOWN, form_page, found
+from repositories.views import form_page, found
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
@@ -47,7 +47,7 @@ def key(request: Request, id: UUID, key: UUID) -> HttpResponse:
     """The page of one key: how to tell it from others, until when it works, who made it, and what happened to it."""
     row = _found(request, id, key)
     values = {"key": listing.key_rows([row.pk], makers=True)[0], "repository": row.repository}
-    values["events"] = events.of_object(row)[:EVENTS_SHOWN]
+    values["events"] = events.newest_about(row)
     return render(request, "repositories/key.html", values)
 
 

@@ -66,7 +66,7 @@ def repository(request: Request, id: UUID) -> HttpResponse:
         "keys": keys,
         "key_count": number,
         "moved": request.GET.get("moved", ""),
-        "events": events.of_object(row)[:EVENTS_SHOWN],
+        "events": events.newest_about(row),
     }
     return render(request, "repositories/detail.html", values)
 

@@ -153,7 +153,7 @@ def test_if_even_the_page_is_broken_a_line_of_text_names_the_incident(
 def test_the_page_names_the_incident_and_nothing_of_the_request(
     client: Client, people: People, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ai_llm.listing.attention", breaking(DatabaseError("no such table")))
+    monkeypatch.setattr("ai_llm.summary.of", breaking(DatabaseError("no such table")))
     path = f"/w/{people.workspace.slug}/ai"
     page = client.get(f"{path}?canary-query", headers={"User-Agent": "canary-agent", "Referer": "http://canary/"}).text
     assert "canary" not in page

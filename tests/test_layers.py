@@ -21,6 +21,7 @@ LEVELS = {
     "inputs": 2, "provider_keys": 2, "connecting": 2,
     "configs": 2, "validation": 2, "rotation": 2, "lifecycle": 2, "message": 2, "trials": 2, "schedule": 2, "alerts": 2,
     "reminders": 2, "diagnostics": 2, "audit": 2, "organizations": 2, "spaces": 2, "members": 2, "listing": 2,
+    "summary": 3,
     "repos": 2, "attachments": 2, "keys": 2, "reachable": 2, "attachment_views": 4, "key_views": 4,
     "invitation_models": 0, "people": 2, "invitations": 2, "people_views": 4, "accept_views": 4, "people_urls": 5,
     "forms": 3, "rotation_forms": 3, "message_form": 3, "edit_forms": 3, "views": 4, "space_views": 4,

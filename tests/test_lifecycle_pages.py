@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ai_llm import configs, lifecycle, listing, validation
+from ai_llm import configs, lifecycle, summary, validation
 from ai_llm.models import AiLlm, Check, Credential
 from ai_llm.outcomes import Result
 from flashback.errors import Conflict
@@ -367,7 +367,7 @@ def test_the_overview_tells_what_is_due_and_what_nobody_uses(client: Client, bas
         aged(row, 8)
     aged(young, 6)
     AiLlm.objects.filter(pk=due.pk).update(due_at=timezone.now() + timedelta(days=5, hours=1))
-    assert listing.reminders(people.workspace) == {"due": 1, "unused": 1}
+    assert summary.of(people.workspace).reminders == {"due": 1, "unused": 1}
     html = client.get(base).content.decode()
     for link in (f'href="{base}/llm?state=due">1 secret due<', f'href="{base}/llm?state=unused">1 in no repository<'):
         assert link in html
@@ -380,9 +380,8 @@ def test_what_was_rejected_again_and_again_comes_before_what_was_rejected_once(p
     for name in ("a", "b", "c"):
         checked(build.ai_llm(people.writer, people.workspace, name=name), "rejected", "key_rejected")
     AiLlm.objects.filter(name="c").update(attention_at=timezone.now())
-    found = listing.counts(people.workspace)
-    assert [row.name for row in listing.attention(people.workspace, found)] == ["c", "a", "b"]
-    assert [row.name for row in listing.attention(people.workspace, found, most=2)] == ["c", "a"]
+    assert [row.name for row in summary.of(people.workspace).attention] == ["c", "a", "b"]
+    assert [row.name for row in summary.of(people.workspace, most=2).attention] == ["c", "a"]
 
 
 @pytest.mark.parametrize(

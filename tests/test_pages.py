@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ai_llm import listing, validation
+from ai_llm import summary, validation
 from ai_llm.models import AiLlm, Check, Credential
 from ai_llm.sandbox import Sandbox
 from repositories import repos
@@ -134,8 +134,8 @@ def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, b
     checked(build.ai_llm(people.writer, people.workspace, name="keyless"), "undecided", "keys_not_checked")
     lost = build.ai_llm(people.writer, people.workspace, name="lost")
     Credential.objects.filter(pk=lost.credential_id).update(key_id="gone")
-    found = listing.counts(people.workspace)
-    assert found == {
+    found = summary.of(people.workspace)
+    assert found.counts == {
         "accepted": 1,
         "limited": 0,
         "rejected": 1,
@@ -144,7 +144,7 @@ def test_the_overview_counts_by_state_and_puts_the_worst_first(client: Client, b
         "unavailable": 1,
         "disabled": 0,
     }
-    assert [row.name for row in listing.attention(people.workspace, found)] == ["lost", "bad", "new"]
+    assert [row.name for row in found.attention] == ["lost", "bad", "new"]
     assert "The ten most urgent" not in text(client.get(base))
     for number in range(9):
         build.ai_llm(people.writer, people.workspace, name=f"more {number}")

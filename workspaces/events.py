@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
+from flashback.prepared import prepared
 from flashback.redaction import SHORTEST_GUARDED, mask
 from workspaces import chain, sources
 from workspaces.models import ActorKind, Event, Organization, User, Workspace
@@ -17,6 +19,19 @@ LONGEST_TEXT = 2200  # an endpoint may have 2,100 characters
 MOST_ITEMS = 200
 # Beyond this PostgreSQL writes a number as an integer, and its digest would differ.
 LARGEST_FLOAT = 1e15
+
+TOLD = 10  # events on the page of what they are about
+
+
+class Told(NamedTuple):
+    """What a page tells of an event in one line."""
+
+    action: str
+    object_label: str
+    details: dict[str, Any]
+    actor_label: str
+    at: datetime
+
 
 _gathered: ContextVar[list[Event] | None] = ContextVar("gathered", default=None)
 
@@ -84,6 +99,26 @@ def gathered() -> Iterator[None]:
 def of_workspace(workspace: Workspace) -> "QuerySet[Event]":
     """Return the workspace's events, the newest first."""
     return Event.objects.filter(workspace_id=workspace.pk).order_by("-at", "-id")
+
+
+def newest_of(workspace: Workspace) -> list[Told]:
+    """Return what an overview tells of the newest events of a workspace."""
+    return [Told(*columns) for columns in _newest_of(workspace.pk)]
+
+
+@prepared
+def _newest_of(workspace: UUID) -> "QuerySet[Event, Any]":
+    return Event.objects.filter(workspace_id=workspace).order_by("-at", "-id").values_list(*Told._fields)[:TOLD]
+
+
+def newest_about(subject: Model) -> list[Told]:
+    """Return what its page tells of the newest events about `subject`."""
+    return [Told(*columns) for columns in _newest_about(str(subject.pk))]
+
+
+@prepared
+def _newest_about(object_id: str) -> "QuerySet[Event, Any]":
+    return Event.objects.filter(object_id=object_id).order_by("-at", "-id").values_list(*Told._fields)[:TOLD]
 
 
 def of_object(subject: Model) -> "QuerySet[Event]":

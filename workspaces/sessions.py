@@ -3,13 +3,18 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, NamedTuple
 
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
+
+from flashback.prepared import prepared
 
 from flashback.web import leave
 
@@ -61,6 +66,19 @@ class SessionStore(DatabaseStore):
 
     def _validate_session_key(self, key: str | None) -> bool:
         return key is not None and KEY.fullmatch(key) is not None
+
+    def load(self) -> dict[str, Any]:
+        """Return what is stored of the session, and forget its key when that is nothing, or too old."""
+        found = _stored(str(self.session_key), timezone.now(), model=self.model)
+        if not found:
+            self._session_key = None
+        return self.decode(found[0][0]) if found else {}
+
+
+@prepared
+def _stored(key: str, now: datetime, *, model: Any) -> "QuerySet[Any, Any]":
+    rows = model._default_manager.filter(session_key=key, expire_date__gt=now)
+    return rows.values_list("session_data")
 
 
 class SessionLimitsMiddleware:

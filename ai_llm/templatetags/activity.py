@@ -1,11 +1,16 @@
 """Puts an event into words."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ai_llm.models import STATES
+from ai_llm.templatetags.ui import ago
+from flashback.templatetags.drawing import filled
+from workspaces.events import Told
 from workspaces.models import Event
 
 register = template.Library()
@@ -130,7 +135,17 @@ SUBJECTS = {
 
 
 @register.simple_tag
-def event_words(event: Event) -> str:
+def event_lines(events: Iterable[Told]) -> SafeString:
+    """Return one line for each of these events: what happened to what, who did it, and when."""
+    return filled("ai_llm/_event.html", map(_texts, events))
+
+
+def _texts(event: Told) -> dict[str, str]:
+    return {"words": event_words(event), "actor": event.actor_label, "at": ago(event.at, focusable=False)}
+
+
+@register.simple_tag
+def event_words(event: Event | Told) -> str:
     """Return what happened to what, with the verdict where there is one."""
     details = _details(event)
     words = (
@@ -203,7 +218,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= SHORT else f"{text[:SHORT]}…"
 
 
-def _details(event: Event) -> dict[str, Any]:
+def _details(event: Event | Told) -> dict[str, Any]:
     return event.details if isinstance(event.details, dict) else {}
 
 

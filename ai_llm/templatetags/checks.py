@@ -1,12 +1,14 @@
 """Draws the strip of the last checks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
 from ai_llm.history import Entry
-from ai_llm.templatetags.ui import STATES
+from ai_llm.models import CheckKind
+from ai_llm.templatetags.ui import STATES, ago, badge
+from flashback.templatetags.drawing import filled
 
 register = template.Library()
 
@@ -18,6 +20,23 @@ def marks(entries: Sequence[Entry]) -> SafeString:
     words = f"The last {len(entries)} checks, the oldest first"
     # Only figures and our own words: nothing here needs escaping, and a page draws fifty.
     return mark_safe(f'<ol class="marks" aria-label="{words}">{drawn}</ol>')  # noqa: S308 - only our own words
+
+
+@register.simple_tag
+def check_rows(entries: Iterable[Entry]) -> SafeString:
+    """Return the checks in words, one line each."""
+    return filled("ai_llm/_check.html", map(_texts, entries))
+
+
+def _texts(entry: Entry) -> dict[str, str]:
+    how = ", scheduled" if entry.scheduled else f" by {entry.who or 'somebody who left'}"
+    return {
+        "verdict": badge(entry.verdict),
+        "headline": entry.headline,
+        "at": ago(entry.at, focusable=False),
+        "how": how + (", one tiny message" if entry.kind == CheckKind.MESSAGE else ""),
+        "milliseconds": str(entry.milliseconds),
+    }
 
 
 def _mark(entry: Entry) -> str:
