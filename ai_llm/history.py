@@ -7,7 +7,7 @@ the state, so the age that pages show is that of the proof; newer checks are in 
 destination ends every word (`forget`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -196,7 +196,7 @@ class Timeline:
 def timeline(ai_llm: AiLlm) -> Timeline:
     """Return the newest 50 checks for the page of an AI LLM; one query."""
     checks = _newest(ai_llm.pk)
-    entries = [_entry(*columns) for _, *columns in checks]
+    entries = [_entry(columns) for _, *columns in checks]
     decided = ai_llm.last_check_id
     later = entries[0] if decided and checks and checks[0][0] != decided else None
     return Timeline(entries[:ROWS_SHOWN], entries[::-1], later)
@@ -208,9 +208,8 @@ def _newest(ai_llm: UUID) -> "QuerySet[Check, Any]":
     return Check.objects.filter(ai_llm=ai_llm).order_by("-at", "-pk").values_list("pk", *columns)[:KEPT]
 
 
-def _entry(
-    verdict: str, cause: str, at: datetime, kind: str, milliseconds: int, scheduled: bool, name: str, email: str
-) -> Entry:
+def _entry(columns: Sequence[Any]) -> Entry:
+    verdict, cause, at, kind, milliseconds, scheduled, name, email = columns
     return Entry(
         verdict=verdict,
         label=LABELS[verdict],

@@ -1,4 +1,4 @@
-"""What the overview says of a workspace: how many AI LLMs are in which state, and which ones somebody should look at."""
+"""What the overview says of a workspace: how many AI LLMs are in which state, and which ones somebody should see to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

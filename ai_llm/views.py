@@ -102,7 +102,7 @@ def validate(request: Request, id: UUID) -> HttpResponse:
 def found(request: Request, id: UUID, needed: Access = Access.READ) -> AiLlm:
     """Return the AI LLM of the address, as this person sees it. Raises `NotFound` and `Denied`."""
     # The workspace is one that this person may see: the address was resolved to it.
-    row = next(iter(_with_credential_and_check(request.workspace.pk, id)), None)
+    row: AiLlm | None = next(iter(_with_credential_and_check(request.workspace.pk, id)), None)
     if row is None:
         raise NotFound("There is no AI LLM here that you can see. It may be in another workspace, or deleted.")
     access.require(request.user, request.workspace, needed)
@@ -124,8 +124,9 @@ def _people(*ids: UUID) -> "QuerySet[User]":
 def _name_people(row: AiLlm) -> None:
     """Fill in who made the row, set its secret and ran its last check, with one small query instead of three joins."""
     held, check = row.credential, row.last_check
-    ids = {row.created_by_id, held.set_by_id if held else None, check.by_id if check else None} - {None}
-    people = {person.pk: person for person in _people(*padded(list(ids), 3))} if ids else {}
+    ids = {row.created_by_id, held.set_by_id if held else None, check.by_id if check else None}
+    known = [pk for pk in ids if pk is not None]
+    people = {person.pk: person for person in _people(*padded(known, 3))} if known else {}
     row.created_by = people.get(row.created_by_id)
     if held is not None:
         held.set_by = people.get(held.set_by_id)

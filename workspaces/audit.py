@@ -9,13 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from flashback.errors import Invalid
+from flashback.prepared import prepared
 from workspaces import access, events
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import ActorKind, Event, Organization, User, Workspace
@@ -36,6 +37,27 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
+class Line(NamedTuple):
+    """What the list shows of an event: fifty rows with all of their columns would take longer than the page may."""
+
+    id: int
+    at: datetime
+    action: str
+    object_label: str
+    details: dict[str, Any]
+    actor_label: str
+    actor_kind: str
+    via: str
+    ip: str
+    agent: str
+    workspace_label: str
+
+    @property
+    def pk(self) -> int:
+        """As that of the event."""
+        return self.id
+
+
 @dataclass(frozen=True)
 class Scope:
     """The part of the log that a page shows: a workspace's, or all of an organization.
@@ -53,22 +75,34 @@ class Scope:
             return Event.objects.filter(workspace_id=self.workspace.pk)
         return Event.objects.filter(organization_id=self.organization.pk)
 
-    def people(self) -> "QuerySet[User]":
-        """Return the first people of the organization, to choose from."""
-        return User.objects.filter(organization=self.organization).order_by("email")[:PEOPLE_OFFERED]
+    def people(self) -> list[tuple[UUID, str, str]]:
+        """Return the first people of the organization, to choose from: id, name and e-mail address of each."""
+        return _people(self.organization.pk)
 
 
 def of_workspace(actor: User, workspace: Workspace) -> Scope:
     """Return what a member sees of the workspace's log. Raises `Denied` without a role in it."""
     access.require(actor, workspace, Access.READ)
     manages = (access.of(actor, workspace) or 0) >= Access.ADMIN
-    return Scope(workspace.organization, workspace, traces=manages)
+    return Scope(_organization(workspace.organization_id)[0], workspace, traces=manages)
 
 
 def of_organization(actor: User) -> Scope:
     """Return the log of the actor's organization. Raises `Denied` below the role Administrator."""
     access.require_organization(actor, OrganizationRole.ADMINISTRATOR)
-    return Scope(Organization.objects.get(people=actor), None, traces=True)
+    assert actor.organization_id is not None  # noqa: S101 - `require_organization` has seen it
+    return Scope(_organization(actor.organization_id)[0], None, traces=True)
+
+
+@prepared
+def _organization(id: UUID) -> "QuerySet[Organization]":
+    return Organization.objects.filter(pk=id)
+
+
+@prepared
+def _people(organization: UUID) -> "QuerySet[User, Any]":
+    rows = User.objects.filter(organization=organization).order_by("email")
+    return rows.values_list("pk", "name", "email")[:PEOPLE_OFFERED]
 
 
 @dataclass(frozen=True)
@@ -87,7 +121,7 @@ class Cursor:
         return cls(EPOCH + timedelta(microseconds=int(moment)), int(number))
 
     @classmethod
-    def at_event(cls, event: Event) -> Self:
+    def at_event(cls, event: Event | Line) -> Self:
         """Return the place of an event."""
         return cls(event.at, event.pk)
 
@@ -112,7 +146,7 @@ class Page:
     `searched_to` is the moment back to which was looked, when a search has not seen the whole log yet.
     """
 
-    events: list[Event]
+    events: list[Line]
     newer: Cursor | None
     older: Cursor | None
     searched_to: datetime | None = None
@@ -173,13 +207,13 @@ class Query:
     def page(self, scope: Scope) -> Page:
         """Return one page; two queries at most, three when they scan."""
         if self.after is not None:
-            found = list(self._bounded(scope, self.after, newer=True)[0].order_by("at", "id")[: PAGE + 1])
+            found = _lines(self._bounded(scope, self.after, newer=True)[0].order_by("at", "id"))
             if len(found) > PAGE:
                 shown = found[:PAGE][::-1]
                 return Page(shown, Cursor.at_event(shown[0]), Cursor.at_event(shown[-1]))
         start = None if self.after else self.before
         rows, end = self._bounded(scope, start)
-        found = list(rows.order_by("-at", "-id")[: PAGE + 1])
+        found = _lines(rows.order_by("-at", "-id"))
         shown = found[:PAGE]
         newer = (Cursor.at_event(shown[0]) if shown else start) if start else None
         if len(found) > PAGE:
@@ -227,6 +261,11 @@ class Query:
         if end is not None:
             rows = end.older(rows, itself=True) if newer else end.newer(rows, itself=True)
         return self._scanned(rows, scope), end
+
+
+def _lines(rows: "QuerySet[Event]") -> list[Line]:
+    """Return one more than a page of these rows."""
+    return [Line(*columns) for columns in rows.values_list(*Line._fields)[: PAGE + 1]]
 
 
 def export(actor: User, scope: Scope, query: Query, format: str) -> Iterator[bytes]:

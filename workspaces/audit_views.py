@@ -1,6 +1,6 @@
 """The pages of the audit log, of a workspace and of an organization: the list, one event, the export."""
 
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
@@ -60,7 +60,7 @@ def export_of_organization(request: Request) -> StreamingHttpResponse:
 def _page(request: Request, scope: audit.Scope) -> HttpResponse:
     query = audit.Query.read(request.GET)
     page = query.page(scope)
-    people = list(scope.people())
+    people = scope.people()
     values = {
         "scope": scope,
         "query": query,
@@ -112,9 +112,9 @@ def _about(scope: audit.Scope, query: audit.Query) -> Event | None:
     return scope.rows().filter(object_id=query.about).order_by("-at", "-id").first()
 
 
-def _former(scope: audit.Scope, query: audit.Query, people: list[Any]) -> Event | None:
+def _former(scope: audit.Scope, query: audit.Query, people: list[tuple[UUID, str, str]]) -> Event | None:
     """Return an event of the person whom the address names, when the list to choose from does not have them."""
-    if query.person is None or any(person.pk == query.person for person in people):
+    if query.person is None or any(person == query.person for person, _, _ in people):
         return None
     rows = scope.rows().filter(organization_id=scope.organization.pk, actor_id=query.person)
     return rows.order_by("-at", "-id").first()

@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from flashback.prepared import prepared
-
 from flashback.web import leave
 
 # As django.contrib.sessions.backends.base makes them.
@@ -77,7 +76,7 @@ class SessionStore(DatabaseStore):
 
 @prepared
 def _stored(key: str, now: datetime, *, model: Any) -> "QuerySet[Any, Any]":
-    rows = model._default_manager.filter(session_key=key, expire_date__gt=now)
+    rows: QuerySet[Any] = model._default_manager.filter(session_key=key, expire_date__gt=now)
     return rows.values_list("session_data")
 
 

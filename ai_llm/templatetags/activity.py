@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from ai_llm.models import STATES
 from ai_llm.templatetags.ui import ago
 from flashback.templatetags.drawing import filled
+from workspaces.audit import Line
 from workspaces.events import Told
 from workspaces.models import Event
 
@@ -145,7 +146,7 @@ def _texts(event: Told) -> dict[str, str]:
 
 
 @register.simple_tag
-def event_words(event: Event | Told) -> str:
+def event_words(event: Event | Told | Line) -> str:
     """Return what happened to what, with the verdict where there is one."""
     details = _details(event)
     words = (
@@ -173,13 +174,13 @@ def event_actions() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 @register.filter
-def changed_values(event: Event) -> list[tuple[str, Any, Any]]:
+def changed_values(event: Event | Line) -> list[tuple[str, Any, Any]]:
     """Return what an event changed: (field, old value, new value)."""
     return [(_field(event, name), *value) for name, value in _details(event).items() if _is_change(name, value)]
 
 
 @register.filter
-def change_lines(event: Event) -> list[str]:
+def change_lines(event: Event | Line) -> list[str]:
     """Return the first changes of an event, one short line each: "Name: prod → staging"."""
     changes = changed_values(event)[:LINES]
     return [f"{field}: {_short(old)} → {_short(new)}" for field, old, new in changes]
@@ -192,7 +193,7 @@ def plain_values(event: Event) -> list[tuple[str, Any]]:
 
 
 @register.filter
-def door(event: Event) -> str:
+def door(event: Event | Line) -> str:
     """Return through what an event came, where that says more than the actor: "Staff, admin site"; else ""."""
     kind = {"staff": "Staff", "token": "API token"}.get(event.actor_kind, "")
     return f"{kind}, {event.via}" if kind and event.via else kind or event.via
@@ -218,7 +219,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= SHORT else f"{text[:SHORT]}…"
 
 
-def _details(event: Event | Told) -> dict[str, Any]:
+def _details(event: Event | Told | Line) -> dict[str, Any]:
     return event.details if isinstance(event.details, dict) else {}
 
 
@@ -226,7 +227,7 @@ def _is_change(name: str, value: Any) -> bool:
     return isinstance(value, list) and len(value) == PAIR and name not in LISTS
 
 
-def _field(event: Event, name: str) -> str:
+def _field(event: Event | Line, name: str) -> str:
     words = FIELDS.get(f"{event.action.partition('.')[0]}.{name}", name.replace("_", " "))
     return words[:1].upper() + words[1:]
 
