@@ -13,6 +13,6 @@ class AiLlmConfig(AppConfig):
 
     def ready(self) -> None:
         """Tell the metrics what there is to count."""
-        from ai_llm import listing  # models are there only now
+        from ai_llm import summary  # models are there only now
 
-        metrics.gauges.append(metrics.Gauge("flashback_ai_llms", "AI LLMs by state.", "state", listing.everywhere))
+        metrics.gauges.append(metrics.Gauge("flashback_ai_llms", "AI LLMs by state.", "state", summary.everywhere))

@@ -12,7 +12,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpResponse
 from django.test import Client
 
-from ai_llm import listing
+from ai_llm import summary
 from ai_llm.models import STATES
 from flashback import metrics
 from flashback.redaction import JsonFormatter, RedactingFilter, guarding
@@ -92,7 +92,7 @@ def test_rows_are_counted_by_state_and_it_costs_the_same_with_more_of_them(
         found = samples(scrape(client).content.decode())
     assert found['flashback_ai_llms{state="never"}'] == 4
     assert found['flashback_in_use{kind="ai_api_key"}'] == 1
-    assert listing.everywhere() == {**dict.fromkeys(STATES, 0), "never": 4}
+    assert summary.everywhere() == {**dict.fromkeys(STATES, 0), "never": 4}
 
 
 def test_checks_are_counted_by_verdict(client: Client, people: People, counting: None) -> None:
