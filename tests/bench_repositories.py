@@ -1,14 +1,10 @@
 """Figures of `make bench` about repositories and keys: who calls, and the page of a repository that is full."""
 
-import re
-import statistics
-import time
-import urllib.request
 from collections.abc import Iterator
 
 from tests.console import Console
+from tests.timing import Figure, Tab
 
-ROUNDS = 40
 ATTACHED, EACH = 50, 100  # AI LLMs, and models of each
 FILL = f"""
 from ai_llm.models import AiLlm, ModelList
@@ -60,25 +56,13 @@ print(median(own))
 """
 
 
-def figures(console: Console, client: urllib.request.OpenerDirector) -> Iterator[tuple[str, float, float, str]]:
-    """Yield (name, value, budget, unit): one authentication without its query, and the pages of a full repository.
+def figures(console: Console, tab: Tab) -> Iterator[Figure]:
+    """Yield what was measured: one authentication without its query, and the pages of a full repository.
 
-    `client` is signed in as the only owner of the only workspace.
+    `tab` is signed in as the only owner of the only workspace.
     """
     repository = console.shell(FILL)
     yield "authenticate, own time", float(console.shell(AUTHENTICATE)), 100, "µs"
-    with client.open(console.url) as page:
-        base = re.sub(r"/ai$", "", page.url)
     pages = {"full": f"/{repository}", "its models": f"/{repository}/models", "inventory": "/inventory"}
     for name, path in pages.items():
-        yield f"repository: {name}", _milliseconds(client, f"{base}/repositories{path}"), 25, "ms"
-
-
-def _milliseconds(client: urllib.request.OpenerDirector, address: str) -> float:
-    times = []
-    for _ in range(ROUNDS):
-        begin = time.perf_counter()
-        with client.open(address) as page:
-            page.read()
-        times.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(times)
+        yield tab.time(f"repository: {name}", f"/w/main/repositories{path}", 25)
