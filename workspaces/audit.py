@@ -43,6 +43,7 @@ class Line(NamedTuple):
     id: int
     at: datetime
     action: str
+    object_id: str
     object_label: str
     details: dict[str, Any]
     actor_label: str
