@@ -17,11 +17,14 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
 ALIAS = "default"
+PLANNED_AFTER = 1  # of the same statement on the same connection
 PLANS = "flashback_plans"  # the attribute of a connection that holds them; each thread has a connection of its own
 Value = UUID | datetime | str
 Reads = QuerySet[Any, Any] | Sequence[QuerySet[Any, Any]]
@@ -76,7 +79,7 @@ class Prepared:
         if plan is None:
             plan = plans[key] = self._plan(arguments, shape)
         values = [_adapted(value) for value in arguments]
-        with wrapper.cursor() as cursor:
+        with _cursor(wrapper) as cursor:
             cursor.execute(plan.sql, [values[one.number] if type(one) is Argument else one for one in plan.parameters])
             rows = cursor.fetchall()
         if plan.converters:
@@ -108,6 +111,20 @@ def prepared(build: Callable[..., Reads]) -> Prepared:
     and each row begins with the number of its queryset.
     """
     return Prepared(build)
+
+
+def _cursor(wrapper: BaseDatabaseWrapper) -> CursorWrapper:
+    """Return a cursor; under PostgreSQL one whose statements the server plans once too, when it has seen them twice."""
+    if wrapper.vendor != "postgresql":
+        return wrapper.cursor()
+    from django.db.backends.postgresql.base import ServerBindingCursor  # it loads the driver
+
+    # As `wrapper.cursor()` does it, which always takes a cursor that writes the values into the statement.
+    wrapper.close_if_health_check_failed()
+    wrapper.ensure_connection()
+    with wrapper.wrap_database_errors:
+        wrapper.connection.prepare_threshold = PLANNED_AFTER
+        return wrapper._prepare_cursor(ServerBindingCursor(wrapper.connection))
 
 
 def padded(values: Sequence[UUID], *sizes: int) -> Sequence[UUID]:

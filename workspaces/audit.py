@@ -22,7 +22,7 @@ from workspaces.access import Access, OrganizationRole
 from workspaces.models import ActorKind, Event, Organization, User, Workspace
 
 PAGE = 50
-WINDOW = 10_000
+WINDOW = 5_000
 EXPORT_MOST = 50_000
 EXPORT_BATCH = 1000
 PEOPLE_OFFERED = 200
