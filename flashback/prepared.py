@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connections
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
@@ -113,7 +111,7 @@ def prepared(build: Callable[..., Reads]) -> Prepared:
     return Prepared(build)
 
 
-def _cursor(wrapper: BaseDatabaseWrapper) -> CursorWrapper:
+def _cursor(wrapper: Any) -> Any:
     """Return a cursor; under PostgreSQL one whose statements the server plans once too, when it has seen them twice."""
     if wrapper.vendor != "postgresql":
         return wrapper.cursor()

@@ -68,7 +68,7 @@ def test_the_cost_does_not_grow_with_the_rows(path: str, client: Client, base: s
     one = queries(client, base + path)
     for _ in range(5):
         checked(build.ai_llm(people.admin, people.workspace), "rejected", "secret_rejected")
-    assert queries(client, base + path) == one <= 16
+    assert queries(client, base + path) == one <= 9
 
 
 def test_the_list_says_in_how_many_repositories_each_one_is(client: Client, base: str, people: People) -> None:
@@ -87,7 +87,7 @@ def test_the_page_of_one_configuration_costs_the_same_with_history(client: Clien
     one = queries(client, f"{base}/llm/{row.pk}")
     for _ in range(5):
         checked(row, "accepted")
-    assert queries(client, f"{base}/llm/{row.pk}") == one <= 16
+    assert queries(client, f"{base}/llm/{row.pk}") == one <= 11
 
 
 def test_nothing_is_opened_for_a_page(
