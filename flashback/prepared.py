@@ -77,7 +77,7 @@ class Prepared:
         if plan is None:
             plan = plans[key] = self._plan(arguments, shape)
         values = [_adapted(value) for value in arguments]
-        with _cursor(wrapper) as cursor:
+        with fast_cursor() as cursor:
             cursor.execute(plan.sql, [values[one.number] if type(one) is Argument else one for one in plan.parameters])
             rows = cursor.fetchall()
         if plan.converters:
@@ -111,8 +111,9 @@ def prepared(build: Callable[..., Reads]) -> Prepared:
     return Prepared(build)
 
 
-def _cursor(wrapper: Any) -> Any:
+def fast_cursor() -> Any:
     """Return a cursor; under PostgreSQL one whose statements the server plans once too, when it has seen them twice."""
+    wrapper: Any = connections[ALIAS]
     if wrapper.vendor != "postgresql":
         return wrapper.cursor()
     from django.db.backends.postgresql.base import ServerBindingCursor  # it loads the driver
@@ -122,7 +123,7 @@ def _cursor(wrapper: Any) -> Any:
     wrapper.ensure_connection()
     with wrapper.wrap_database_errors:
         wrapper.connection.prepare_threshold = PLANNED_AFTER
-        return wrapper._prepare_cursor(ServerBindingCursor(wrapper.connection))
+        return wrapper._prepare_cursor(ServerBindingCursor(wrapper.connection))  # type: ignore[call-arg]
 
 
 def padded(values: Sequence[UUID], *sizes: int) -> Sequence[UUID]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from flashback.prepared import fast_cursor
 
 SELECT = """
 SELECT secret.id, secret.digest, secret.last_used_at, secret.ends_at, api_key.revoked_at, api_key.expires_at,
@@ -44,7 +44,7 @@ class Standing(NamedTuple):
 
 def standing(public_id: str) -> Standing | None:
     """Return what this public id stands for, None when there is no such secret; one query by a unique index."""
-    with connection.cursor() as cursor:
+    with fast_cursor() as cursor:
         cursor.execute(SELECT, [public_id])
         row = cursor.fetchone()
     if row is None:
