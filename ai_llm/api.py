@@ -73,13 +73,14 @@ def list_ai_llms(request: HttpRequest, query: Query[shapes.AiLlmFilters]) -> ans
 
     Without a workspace these are all that you can see. An id that leads nowhere answers an empty list.
     """
-    rows = _filtered(_visible(bearer.caller(request).person, query.workspace_id), query)
+    actor = bearer.caller(request).person
+    rows = _filtered(_visible(actor, query.workspace_id), query)
     if query.page is not None and query.skip:
         raise Invalid({"page": ONE_WAY})
     take = query.take or (PAGE if query.page else None)
     start = (query.page - 1) * (take or 0) if query.page else query.skip
     ordered = rows.order_by(ORDERS[query.sort], "pk")
-    page = api_shown.ai_llms(ordered[start:] if take is None else ordered[start : start + take])
+    page = api_shown.ai_llms(actor, ordered[start:] if take is None else ordered[start : start + take])
     whole = take is None and not start
     return answers.AiLlmList(ai_llms=page, total=len(page) if whole else rows.count())
 
@@ -90,8 +91,9 @@ def list_available_ai_llms(request: HttpRequest) -> answers.AiLlmList:
 
     These are the ones to offer where a repository is given an AI LLM.
     """
-    rows = _visible(bearer.caller(request).person, None).filter(api_shown.available())
-    found = api_shown.ai_llms(rows.order_by("-created_at", "pk"))
+    actor = bearer.caller(request).person
+    rows = _visible(actor, None).filter(api_shown.available())
+    found = api_shown.ai_llms(actor, rows.order_by("-created_at", "pk"))
     return answers.AiLlmList(ai_llms=found, total=len(found))
 
 
@@ -113,7 +115,7 @@ def show_ai_llm(request: HttpRequest, id: UUID) -> answers.AiLlmDetail:
     """Show one AI LLM."""
     row = ai_llm(request, id)
     etags.show(request, api_shown.tag(row))
-    (found,) = api_shown.ai_llms(AiLlm.objects.filter(pk=row.pk))
+    (found,) = api_shown.ai_llms(bearer.caller(request).person, AiLlm.objects.filter(pk=row.pk))
     return answers.AiLlmDetail(ai_llm=found)
 
 

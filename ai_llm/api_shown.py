@@ -12,6 +12,7 @@ from ai_llm import api_answers as answers
 from ai_llm import expiry, listing, outcomes, provider_keys
 from ai_llm.models import DISABLED, NEVER, UNAVAILABLE, AiLlm, Check, Credential, Type, Verdict
 from flashback import etags, sealed
+from workspaces.models import User
 
 MASK = "********"
 PUBLIC_NAMES = {Type.GOOGLE.value: "GCP"}
@@ -23,7 +24,6 @@ class Row(NamedTuple):
     """What is read of an AI LLM: plain values, because fifty models with all their columns cost too much."""
 
     id: UUID
-    organization: UUID
     workspace: UUID
     creator: UUID | None
     name: str
@@ -61,7 +61,7 @@ class Row(NamedTuple):
 
 
 COLUMNS = (
-    *("id", "workspace__organization_id", "workspace_id", "created_by_id", "name", "type", "endpoint"),
+    *("id", "workspace_id", "created_by_id", "name", "type", "endpoint"),
     *("credential_id", "credential__name", "credential__key_id", "credential__hint", "credential__set_at"),
     *("credential__expires_at", "keyless", "verdict", "last_check__at", "last_check__cause", "rotate_every_days"),
     *("due_at", "fallback_until", "candidate_until", "notes", "disabled_at", "scheduled", "created_at", "changed_at"),
@@ -74,11 +74,12 @@ def tag(row: AiLlm | Credential) -> str:
     return etags.of(row.pk, row.version)
 
 
-def ai_llms(rows: "QuerySet[AiLlm]") -> list[answers.AiLlmShown]:
-    """Return these AI LLMs as answers; two queries."""
+def ai_llms(actor: User, rows: "QuerySet[AiLlm]") -> list[answers.AiLlmShown]:
+    """Return these AI LLMs, all visible to `actor` and so of one organization, as answers; two queries."""
     found = [Row(*values) for values in rows.values_list(*COLUMNS)]
     repos, now = _repos([row.id for row in found]), timezone.now()
-    return [_ai_llm(row, repos.get(row.id, []), now) for row in found]
+    organization = actor.organization_id or UUID(int=0)  # without one nothing is visible
+    return [_ai_llm(row, organization, repos.get(row.id, []), now) for row in found]
 
 
 def in_state(state: str) -> Q:
@@ -178,10 +179,10 @@ def _repos(ids: list[UUID]) -> dict[UUID, list[answers.RepoOfAiLlm]]:
     return found
 
 
-def _ai_llm(row: Row, repos: list[answers.RepoOfAiLlm], now: datetime) -> answers.AiLlmShown:
+def _ai_llm(row: Row, organization: UUID, repos: list[answers.RepoOfAiLlm], now: datetime) -> answers.AiLlmShown:
     return answers.AiLlmShown(
         id=row.id,
-        org_id=row.organization,
+        org_id=organization,
         workspace_id=row.workspace,
         user_id=row.creator,
         name=row.name,

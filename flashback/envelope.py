@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http.client import responses
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -42,6 +43,8 @@ class Encoder(NinjaJSONEncoder):
         """Return `o` as JSON can hold it."""
         if isinstance(o, datetime):
             return moment(o)
+        if isinstance(o, UUID):  # what lists have most of; django-ninja would ask for ten other types first
+            return str(o)
         return super().default(o)
 
 
