@@ -32,6 +32,7 @@ def leave(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.timeout(400)  # three pages are judged in three looks each, which a busy machine takes its time for
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_set_up_sign_in_with_a_code_then_with_a_recovery_code(
     browser: Browser, console: Console, scripts: bool
