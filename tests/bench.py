@@ -1,7 +1,7 @@
 """`make bench`: start, pages, lists, Chromium, sealing, checks, audit, repositories and keys, each beside its budget.
 
-Runs on SQLite, and where PostgreSQL's programs are installed on a PostgreSQL of its own. Exit code 1 when a figure is
-over its budget.
+Runs on SQLite, and where PostgreSQL's programs are installed on a PostgreSQL of its own; with Lighthouse where that is
+present. Exit code 1 when a figure is over its budget.
 """
 
 import os
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ai_llm.sandbox import SECRETS, Sandbox
-from tests import bench_audit, bench_checks, bench_keys, bench_repositories, cluster
+from tests import bench_audit, bench_checks, bench_keys, bench_lighthouse, bench_repositories, cluster
 from tests.console import EMAIL, PASSWORD, running
 from tests.timing import Tab
 
@@ -167,7 +167,12 @@ def figures(folder, sandbox, **database):
                                     ("searched", "?q=777", 35), ("by state", "?state=rejected", 35)):  # fmt: skip
             yield tab.time(f"10,000: {name}", listed + query, budget)
         if CHROMIUM:
-            yield from in_chromium(console.url, {"sign-in": "/account/login", **pages, "list": listed})
+            seen = {"sign-in": "/account/login", **pages, "list": listed}
+            yield from in_chromium(console.url, seen)
+            if missing := bench_lighthouse.missing():
+                print(f"  Lighthouse is left out: {missing}")
+            else:
+                yield from bench_lighthouse.figures(console.url, seen, tab.cookie)
         yield "memory", megabytes(console.pid), 150, "MB"
         yield from bench_repositories.figures(console, tab)
         yield from bench_audit.audit_of_100_000(console, tab)

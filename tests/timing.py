@@ -31,10 +31,14 @@ class Tab:
     def __post_init__(self) -> None:
         self.link = http.client.HTTPConnection("127.0.0.1", int(self.console.environment["PORT"]), timeout=60)
 
+    @property
+    def cookie(self) -> str:
+        """The Cookie header that this browser sends."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
         """Send one request, and return its answer and the bytes of its body as they came."""
-        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        sent = {"Accept-Encoding": "gzip", **({"Cookie": cookies} if cookies else {}), **headers}
+        sent = {"Accept-Encoding": "gzip", **({"Cookie": self.cookie} if self.cookies else {}), **headers}
         self.link.request(method, path, body or None, sent)
         answer = self.link.getresponse()
         content = answer.read()
