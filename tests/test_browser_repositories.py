@@ -248,3 +248,12 @@ def test_every_page_is_accessible_and_fits(page: Page, three: list[str]) -> None
     for path in ("", "/inventory", "/keys", "/new", "/inventory?q=nothing"):
         page.goto(f"{workspace}{path}")
         accessible(page, path)
+
+
+def test_the_question_mark_lists_the_keys_and_gives_the_page_back(page: Page, three: list[str]) -> None:
+    page.goto("/")
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog.locator("dt").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
