@@ -9,6 +9,7 @@ export async function show(address) {
     dialog.id = "keys";
     dialog.setAttribute("aria-labelledby", "keys-title");
     dialog.innerHTML = '<form method="dialog"><h2 id="keys-title">Keyboard shortcuts</h2><button class="button small">Close</button></form>';
+    list.removeAttribute("id"); // the page of the keys has it too
     dialog.append(list);
     document.body.append(dialog);
   }
