@@ -25,13 +25,9 @@ from repositories.models import StorageType
 
 StorageName = Literal["S3", "GCS", "BLOB", "AZURE"]
 ModeName = Literal["NORMAL", "MIRROR", "BACKUP"]
-Patterns = Annotated[
-    list[str],
-    Field(
-        description="Names of models that may be used, with * for any characters; empty for all of them.",
-        examples=[["gpt-4o*", "o3-mini"]],
-    ),
-]
+PATTERNS = "Names of models that may be used, with * for any characters; empty for all of them."
+PATTERNS_EXAMPLES = [["gpt-4o*", "o3-mini"]]
+Patterns = Annotated[list[str], Field(description=PATTERNS, examples=PATTERNS_EXAMPLES)]
 
 
 class RepoFilters(Filters):
@@ -133,7 +129,7 @@ class AttachmentChange(Input):
     place: int | None = Field(
         default=None, ge=1, le=10_000, description="The place in the order, from 1.", examples=[1]
     )
-    model_patterns: Patterns | None = None
+    model_patterns: list[str] | None = Field(default=None, description=PATTERNS, examples=PATTERNS_EXAMPLES)
 
 
 class Target(Input):
@@ -158,7 +154,7 @@ class KeyChange(Input):
         default=None, description="Unique in the repository, 1 to 120 characters.", examples=["web shop"]
     )
     expires_at: Moment | None = Field(default=None, description="When it stops; null for never.", examples=[LATER])
-    model_patterns: Patterns | None = None
+    model_patterns: list[str] | None = Field(default=None, description=PATTERNS, examples=PATTERNS_EXAMPLES)
 
 
 class KeyRotation(Input):

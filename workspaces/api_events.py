@@ -44,6 +44,11 @@ CREATED, UPDATED, DELETED = "created", "updated", "deleted"
 ENDINGS = {CREATED: (".created", ".added"), DELETED: (".deleted", ".removed", ".revoked")}
 EVENTS = [CREATED, UPDATED, DELETED]
 FORMATS = {"csv": "csv", "json": "jsonl"}
+# What an export is, in the words of OpenAPI.
+FILES = {
+    "text/csv": {"schema": {"type": "string"}, "example": "at,action\n2026-03-16T09:30:00.000Z,ai_llm.created\n"},
+    "application/x-ndjson": {"schema": {"type": "string"}, "example": '{"action": "ai_llm.created"}\n'},
+}
 
 
 class EventsWanted(Input):
@@ -184,7 +189,11 @@ def mark_events_unread(request: HttpRequest, body: EventMarks) -> Success:
     return Success(message="Marked as unread.")
 
 
-@router.get("/systemevent/export", response=str)
+@router.get(
+    "/systemevent/export",
+    response={200: None},
+    openapi_extra={"responses": {200: {"description": "The file.", "content": FILES}}},
+)
 def export_events(request: HttpRequest, query: Query[EventExport]) -> StreamingHttpResponse:
     """Export events as a file.
 
