@@ -2,18 +2,26 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.http import QueryDict
 
-from ai_llm import configs, expiry, notes
+from ai_llm import configs, expiry, notes, provider_keys
 from ai_llm.forms import ConfigurationForm, secret_field
-from ai_llm.models import AiLlm
+from ai_llm.models import AiLlm, Credential
 from ai_llm.rotation_forms import end_of, expiry_field
 
 PLAIN = ("name", "endpoint", "expires_at", "rotate_every_days", "notes", "scheduled")
-BEHIND = ["expires_at", "rotate_every_days", "notes", "scheduled"]
+BEHIND = ["provider_key", "expires_at", "rotate_every_days", "notes", "scheduled"]
+
+
+class ProviderKeyField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A choice among the provider keys that suit."""
+
+    def label_from_instance(self, obj: Credential) -> str:
+        """Return the key's name, where it goes, and the end of its secret."""
+        return f"{obj.name} ({obj.endpoint}{f', …{obj.hint}' if obj.hint else ''})"
 
 
 class EditForm(ConfigurationForm):
@@ -21,6 +29,14 @@ class EditForm(ConfigurationForm):
 
     secret = secret_field("API Secret", required=False)
     key = secret_field("API Key", required=False)
+    provider_key = ProviderKeyField(
+        label="Provider key",
+        help_text="A credential of this workspace that several AI LLMs use, instead of an API Secret of its own.",
+        queryset=Credential.objects.none(),
+        required=False,
+        empty_label="None: its own API Secret",
+        error_messages={"invalid_choice": provider_keys.UNKNOWN},
+    )
     expires_at = expiry_field()
     rotate_every_days = forms.IntegerField(
         label="Rotate every N days",
@@ -45,11 +61,16 @@ class EditForm(ConfigurationForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
-        self.stored_day = day(ai_llm)
-        initial = {**stored(ai_llm), "version": ai_llm.version}
+        self.stored_day, held = day(ai_llm), ai_llm.credential
+        self.lent = held if held is not None and held.shared else None
+        initial = {**stored(ai_llm), "version": ai_llm.version, "provider_key": self.lent}
         super().__init__(
             *arguments, workspace=ai_llm.workspace, type=ai_llm.type, besides=ai_llm, initial=initial, **keywords
         )
+        suitable = Credential.objects.of(ai_llm.workspace).filter(provider=ai_llm.type).defer("secret", "key")
+        cast(ProviderKeyField, self.fields["provider_key"]).queryset = suitable.order_by("name_key")
+        if not suitable.exists():  # nothing to choose: what is not there needs no explanation
+            del self.fields["provider_key"]
 
     def clean_notes(self) -> str:
         """Return the notes as they will be stored."""
@@ -57,9 +78,19 @@ class EditForm(ConfigurationForm):
 
     def changes(self) -> dict[str, Any]:
         """Return what `configs.update` takes of a valid form."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in {"scheduled", "expires_at"}} | {
-            "expires_at": self._expiry()
+        apart = {"scheduled", "expires_at", "provider_key"}
+        return {name: value for name, value in self.cleaned_data.items() if name not in apart} | {
+            "expires_at": self._expiry(),
+            "provider_key": self.cleaned_data.get("provider_key") if self.chooses_another else configs.STAYS,
         }
+
+    @property
+    def chooses_another(self) -> bool:
+        """Whether another provider key is chosen than the AI LLM uses, or an own secret beside one."""
+        if "provider_key" not in self.data:
+            return False
+        chosen, secret = self.cleaned_data.get("provider_key"), self.cleaned_data.get("secret", "").strip()
+        return chosen != self.lent or (chosen is not None and bool(secret))
 
     def _expiry(self) -> datetime | configs.Unchanged | None:
         """Return the end of the day that was entered. The day that is stored already leaves the hour as it is.

@@ -20,6 +20,7 @@ from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.reauthentication import recently_authenticated_for, with_secret, withheld
 
+TESTED_LATER = "A provider key is tested once it is used: save, then validate."
 NO_CHANGES = ("ai_llm.validated", "ai_llm.state_changed", "ai_llm.schedule_changed")
 
 
@@ -84,6 +85,8 @@ def _overtaken(request: Request, row: AiLlm, form: EditForm, message: str) -> Ht
 
 def _test(request: Request, row: AiLlm, form: EditForm) -> HttpResponse:
     def run() -> validation.Result:
+        if form.chooses_another:
+            raise Invalid({"provider_key": TESTED_LATER})
         typed = {name: form.cleaned_data[name] for name in ("endpoint", "secret", "key")}
         return trials.of_edit(request.user, row, **typed)
 

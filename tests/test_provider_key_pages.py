@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from ai_llm import credentials, provider_keys
-from ai_llm.models import Credential
+from ai_llm.models import AiLlm, Credential
 from tests import build
 from tests.conftest import People
 from tests.test_provider_keys import NEW_SECRET, using
@@ -105,3 +105,57 @@ def test_deleting_names_who_uses_it_first(people: People, writer: Client, at: st
     assert writer.post(f"{at}/{free.pk}/delete").status_code == 303
     assert list(Credential.objects.of(people.workspace)) == [key]
     assert provider_keys.used_by(key).count() == 1
+
+
+# --- Choosing one in Edit ---------------------------------------------------------------------------------------------
+
+
+def edited(client: Client, people: People, row: AiLlm, **values: str):
+    path = f"/w/{people.workspace.slug}/ai/llm/{row.pk}/edit"
+    given = {"name": row.name, "endpoint": row.endpoint, "version": str(row.version), "secret": "", "key": "", **values}
+    return client.post(path, given)
+
+
+def test_edit_offers_the_keys_that_suit(people: People, writer: Client) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    path = f"/w/{people.workspace.slug}/ai/llm/{row.pk}/edit"
+    build.provider_key(people.writer, people.workspace, provider="ANTHROPIC", name="claude")
+    build.provider_key(people.owner, build.workspace(people.organization), name="elsewhere")
+    assert "Provider key" not in writer.get(path).content.decode().partition("<main")[2]
+    build.provider_key(people.writer, people.workspace, name="team")
+    form = writer.get(path).content.decode().partition("<main")[2]
+    assert "team (https://api.openai.com/v1, …cdef)" in form
+    assert "claude" not in form
+    assert "elsewhere" not in form
+
+
+def test_an_ai_llm_takes_a_provider_key_and_lets_go_of_it(people: People, writer: Client) -> None:
+    row, key = build.ai_llm(people.writer, people.workspace), build.provider_key(people.writer, people.workspace)
+    assert edited(writer, people, row, provider_key=str(key.pk)).status_code == 303
+    row.refresh_from_db()
+    assert row.credential == key
+    assert Credential.objects.get() == key  # its own secret is purged
+    both = edited(writer, people, row, provider_key=str(key.pk), secret=NEW_SECRET)
+    assert (both.status_code, both.context["form"].errors.keys()) == (422, {"provider_key"})
+    none = edited(writer, people, row, provider_key="")
+    assert (none.status_code, none.context["form"].errors.keys()) == (422, {"secret"})
+    assert edited(writer, people, row, provider_key="", secret=NEW_SECRET).status_code == 303
+    row.refresh_from_db()
+    assert credentials.open_secret(row.credential) == (NEW_SECRET, "")
+    assert Credential.objects.filter(pk=key.pk).exists()
+
+
+@pytest.mark.parametrize("wrong", ["nobody", "00000000-0000-4000-8000-000000000000", "nul\0"])
+def test_a_provider_key_that_is_not_there_is_refused_beside_its_field(
+    wrong: str, people: People, writer: Client
+) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    build.provider_key(people.writer, people.workspace)
+    answer = edited(writer, people, row, provider_key=wrong)
+    assert (answer.status_code, answer.context["form"].errors.keys()) == (422, {"provider_key"})
+
+
+def test_another_provider_key_is_tested_after_it_was_saved(people: People, writer: Client) -> None:
+    row, key = build.ai_llm(people.writer, people.workspace), build.provider_key(people.writer, people.workspace)
+    answer = edited(writer, people, row, provider_key=str(key.pk), action="test")
+    assert (answer.status_code, answer.context["form"].errors.keys()) == (422, {"provider_key"})
