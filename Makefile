@@ -32,6 +32,7 @@ bench: .venv/dev.stamp  ## Measure start, pages and sealing against their budget
 soak: .venv/dev.stamp  ## Kill a writing process again and again; nothing acknowledged may be lost
 	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.soak_keys
+	@$(BIN)/python -m tests.soak_api
 
 sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099
 	@exec $(BIN)/python manage.py sandbox_provider

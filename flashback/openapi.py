@@ -101,7 +101,7 @@ def _failures(operation: Mapping[str, Any], method: str) -> list[int]:
     found = [400, 500, 503]
     if operation.get("security") or "requestBody" in operation:  # signing in and out have no security
         found += [401, 403, 429]
-    if any(one["in"] == "path" for one in operation["parameters"]):
+    if any(one["in"] in {"path", "query"} for one in operation["parameters"]):  # an id may stand in either
         found.append(404)
     if method in WRITES:
         found += [404, 409]
