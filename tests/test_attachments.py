@@ -242,7 +242,7 @@ def test_in_a_long_list_both_wishes_are_shown_around_what_changes(
     attachments.attach(people.writer, row, [ai_llm.pk for ai_llm in rows])
     client, base = signed_in(people.writer), f"/w/{people.workspace.slug}/repositories/{row.pk}"
     answer = client.post(f"{base}/order", {"ai_llm": rows[99].pk, "place": 5, "version": 1})
-    shown = re.findall(r'<li class="break([^"]*)" value="(\d+)">([^<]+)<', answer.content.decode())
+    shown = re.findall(r'<li class="break([^"]*)"\s+value="(\d+)">([^<]+)<', answer.content.decode())
     assert answer.status_code == 409
     assert [(value, name) for strong, value, name in shown if strong] == [("100", "a-099"), ("5", "a-099")]
     assert len(shown) == 100
