@@ -1,4 +1,4 @@
-"""`make bench`: start, pages, lists, Chromium, sealing, checks, audit, repositories and keys, each beside its budget.
+"""`make bench`: start, pages, lists, Chromium, sealing, checks, the API, audit, repositories and keys, with budgets.
 
 Runs on SQLite, and where PostgreSQL's programs are installed on a PostgreSQL of its own; with Lighthouse where that is
 present. Exit code 1 when a figure is over its budget.
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ai_llm.sandbox import SECRETS, Sandbox
-from tests import bench_audit, bench_checks, bench_keys, bench_lighthouse, bench_repositories, cluster
+from tests import bench_api, bench_audit, bench_checks, bench_keys, bench_lighthouse, bench_repositories, cluster
 from tests.console import EMAIL, PASSWORD, running
 from tests.timing import Tab
 
@@ -174,6 +174,7 @@ def figures(folder, sandbox, **database):
             else:
                 yield from bench_lighthouse.figures(console.url, seen, tab.cookie)
         yield "memory", megabytes(console.pid), 150, "MB"
+        yield from bench_api.figures(console)
         yield from bench_repositories.figures(console, tab)
         yield from bench_audit.audit_of_100_000(console, tab)
 

@@ -51,7 +51,7 @@ class Tab:
         """Return the text of a page, which has to be there."""
         answer, content = self.ask("GET", path)
         assert answer.status == 200, f"{path}: {answer.status} {answer.headers.get('Location', '')}"
-        return (gzip.decompress(content) if answer.headers["Content-Encoding"] == "gzip" else content).decode()
+        return text(answer, content)
 
     def sign_in(self) -> str:
         """Sign in as the owner, and return the path of the overview."""
@@ -78,6 +78,11 @@ class Tab:
             assert answer.status == 200, f"{path}: {answer.status}"
         spent = (processor_seconds(self.console.pid) - spent) / ROUNDS
         return f"{name} (cpu {spent * 1000:.1f})", statistics.median(walls[WARM_UPS:]) * 1000, budget, "ms"
+
+
+def text(answer: http.client.HTTPResponse, content: bytes) -> str:
+    """Return the text of a body, which may have come compressed."""
+    return (gzip.decompress(content) if answer.headers["Content-Encoding"] == "gzip" else content).decode()
 
 
 def processor_seconds(pid: int) -> float:
