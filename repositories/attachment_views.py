@@ -49,9 +49,7 @@ def attach(request: Request, id: UUID) -> HttpResponse:
     left = AiLlm.objects.of(request.workspace).exclude(attachments__repository=row)
     values = {"repository": row, "search": _search(request), "page": _choices(request, left)}
     values["ticked"] = _ticked(request)
-    return form_page(
-        request, "repositories/attach.html", form, **values, any_left=bool(values["page"]) or left.exists()
-    )
+    return form_page(request, "repositories/attach.html", form, **values, **_left_of(left, request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -134,7 +132,8 @@ def attach_to(request: Request, id: UUID) -> HttpResponse:
     matching = left.filter(name_key__contains=names.key(search)) if search else left
     page = Paginator(matching.order_by("name_key"), CHOICES_A_PAGE).get_page(request.GET.get("page"))
     values = {"ai_llm": row, "search": search, "page": page, "ticked": _ticked(request)}
-    return form_page(request, "repositories/attach_to.html", form, **values, any_left=left.exists())
+    values["new_url"] = f"{reverse('repository_new', args=[request.workspace.slug])}?attach={row.pk}"
+    return form_page(request, "repositories/attach_to.html", form, **values, **_left_of(left, request))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -225,6 +224,12 @@ def _choices(request: Request, rows: Any) -> Page[Row]:
     page = Paginator(ids, CHOICES_A_PAGE).get_page(request.GET.get("page"))
     values = AiLlm.objects.filter(pk__in=list(page.object_list)).order_by("name_key").values_list(*Row.COLUMNS)
     return Page([Row(*found) for found in values], page.number, page.paginator)
+
+
+def _left_of(left: Any, request: Request) -> dict[str, bool]:
+    """Return whether one is left to choose; and when none is, whether the workspace has one at all."""
+    any_left = left.exists()
+    return {"any_left": any_left, "any_at_all": any_left or left.model.objects.of(request.workspace).exists()}
 
 
 def _search(request: Request) -> str:

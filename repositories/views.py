@@ -1,5 +1,6 @@
 """The pages about repositories: overview, inventory, one repository, its models, new, edit, disable, delete."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +11,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ai_llm.forms import refuse
+from ai_llm.models import AiLlm
 from flashback import notices
 from flashback.errors import Invalid, NotFound
 from flashback.web import see_other
-from repositories import forms, listing, reachable, repos
+from repositories import attachments, forms, listing, reachable, repos
 from repositories.models import Repository
 from workspaces import access, events
 from workspaces.access import Access
@@ -96,9 +98,9 @@ def models(request: Request, id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace
 def new(request: Request) -> HttpResponse:
-    """Create a repository and lead to its page."""
+    """Create a repository, attach the AI LLM whose page led here, and lead to its page."""
     access.require(request.user, request.workspace, Access.WRITE)
-    data = request.POST if request.method == "POST" else None
+    data, wished = request.POST if request.method == "POST" else None, _wished(request)
     form = forms.NewRepositoryForm(data, actor=request.user, place=request.workspace)
     if form.is_bound and form.is_valid():
         values = dict(form.cleaned_data)
@@ -107,9 +109,24 @@ def new(request: Request) -> HttpResponse:
         except Invalid as invalid:
             refuse(form, invalid)
         else:
-            messages.success(request, f"The repository {made.name} is there. Attach AI LLMs to it.")
+            messages.success(request, f"The repository {made.name} is there{_attached(request, made, wished)}")
             return see_other("repository", slug=request.workspace.slug, id=made.pk)
-    return form_page(request, "repositories/new.html", form)
+    return form_page(request, "repositories/new.html", form, wished=wished)
+
+
+def _wished(request: Request) -> AiLlm | None:
+    """Return the AI LLM whose page led here: it is attached to the new repository. None without one."""
+    asked = forms.ids([request.POST.get("attach") or request.GET.get("attach", "")])
+    return AiLlm.objects.of(request.workspace).filter(pk__in=asked).first() if asked else None
+
+
+def _attached(request: Request, made: Repository, wished: AiLlm | None) -> str:
+    """Attach what was wished for, and return how the sentence about the new repository ends."""
+    if wished is not None:
+        with suppress(NotFound):  # deleted meanwhile: the repository is there all the same
+            attachments.attach(request.user, made, [wished.pk])
+            return f", and {wished.name} is attached to it."
+    return ". Attach AI LLMs to it."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -510,3 +510,38 @@ def test_from_the_ai_llms_page_it_is_attached_to_several_and_moved(
     assert client.post(f"{base}/move", {"chosen": [three[1].pk]}).status_code == 303
     assert [attached(row) for row in rows] == [["two"], ["two"]]
     assert Attachment.objects.filter(ai_llm=three[0]).count() == 0
+
+
+# --- From the page of an AI LLM to a new repository ---
+
+
+def test_without_a_repository_the_page_says_so_and_a_new_one_gets_the_ai_llm(
+    people: People, three: list[AiLlm], signed_in: Callable[[User], Client]
+) -> None:
+    client, base = signed_in(people.writer), f"/w/{people.workspace.slug}"
+    html = client.get(f"{base}/ai/llm/{three[0].pk}/attach").content.decode()
+    assert "No repository yet" in html
+    assert "It is attached to every repository" not in html
+    address = re.search(r'href="([^"]*\?attach=[^"]*)"', html)
+    assert address is not None
+    form = client.get(address[1]).content.decode()
+    hidden = dict(re.findall(r'type="hidden" name="(row|attach)" value="([^"]*)"', form))
+    assert hidden["attach"] == str(three[0].pk)
+    for _ in range(2):  # sent twice, it is there once
+        assert client.post(f"{base}/repositories/new", {**hidden, "name": "chat"}).status_code == 303
+    assert attached(Repository.objects.get(name="chat")) == ["one"]
+    said = client.get(f"{base}/ai/llm/{three[0].pk}/attach").content.decode()
+    assert "It is attached to every repository of this workspace." in said
+
+
+def test_a_new_repository_gets_no_ai_llm_of_another_workspace(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client, foreign = signed_in(people.writer), build.ai_llm(people.stranger, people.strange_workspace, name="foreign")
+    path = f"/w/{people.workspace.slug}/repositories/new"
+    form = client.get(f"{path}?attach={foreign.pk}").content.decode()
+    assert "foreign" not in form
+    row = re.search(r'name="row" value="([^"]*)"', form)
+    assert row is not None
+    client.post(path, {"row": row[1], "name": "chat", "attach": str(foreign.pk)})
+    assert attached(Repository.objects.get(name="chat")) == []
