@@ -7,12 +7,13 @@ from typing import Any, cast
 from django import forms
 from django.http import QueryDict
 
-from ai_llm import configs, expiry, notes, provider_keys
+from ai_llm import configs, doctor, expiry, notes, provider_keys
 from ai_llm.forms import ConfigurationForm, secret_field
 from ai_llm.models import AiLlm, Credential
 from ai_llm.rotation_forms import end_of, expiry_field
 
 PLAIN = ("name", "endpoint", "expires_at", "rotate_every_days", "notes", "scheduled")
+SECRET_AGAIN = "The destination changes, so enter the secret again."  # noqa: S105 - words
 BEHIND = ["provider_key", "expires_at", "rotate_every_days", "notes", "scheduled"]
 
 
@@ -71,6 +72,18 @@ class EditForm(ConfigurationForm):
         cast(ProviderKeyField, self.fields["provider_key"]).queryset = suitable.order_by("name_key")
         if not suitable.exists():  # nothing to choose: what is not there needs no explanation
             del self.fields["provider_key"]
+
+    def ask_again(self, ai_llm: AiLlm) -> None:
+        """Mark the secret as required, and say why, when the form shows another destination than `ai_llm` has.
+
+        Whether it may be saved is the verb's to say: a provider key may take the place of the secret.
+        """
+        endpoint = str(self["endpoint"].value() or "")
+        self.is_valid()  # judged before: the mark alone refuses nothing
+        if ai_llm.keyless or doctor.same_destination(ai_llm.endpoint, endpoint, ai_llm.type):
+            return
+        self.fields["secret"].required = True
+        self.fields["secret"].help_text = SECRET_AGAIN
 
     def clean_notes(self) -> str:
         """Return the notes as they will be stored."""

@@ -99,6 +99,7 @@ def _test(request: Request, row: AiLlm, form: EditForm) -> HttpResponse:
 
 def _page(request: Request, row: AiLlm, form: EditForm, more: Mapping[str, Any] | None = None) -> HttpResponse:
     endpoint = str(form["endpoint"].value() or "")
+    form.ask_again(row)
     values = {
         "form": form,
         "ai_llm": row,

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from ai_llm import configs, expiry, lifecycle, notes
+from ai_llm import configs, edit_forms, expiry, lifecycle, notes
 from ai_llm.models import AiLlm, Credential
 from flashback.errors import Invalid
 from tests import build
@@ -306,3 +306,18 @@ def test_what_was_typed_is_kept_when_the_row_was_deleted_before_it_is_sent(
 def test_the_type_cannot_be_changed(client: Client, page: str, row: AiLlm) -> None:
     client.post(f"{page}/edit", {**shown(client, page), "type": "ANTHROPIC", "name": "other"})
     assert (stored(row).type, stored(row).name) == ("OPENAI", "other")
+
+
+@pytest.mark.parametrize(("endpoint", "again"), [(ELSEWHERE, True), ("", False)])
+def test_another_destination_marks_the_secret_as_required_and_says_why(
+    client: Client, page: str, row: AiLlm, endpoint: str, again: bool
+) -> None:
+    html = client.get(f"{page}/edit", {"endpoint": endpoint or row.endpoint}).content.decode()
+    label = re.search(r'<label for="id_secret">(.*?)</label>', html)
+    assert label is not None
+    assert ("optional" not in label[1]) == again
+    assert (edit_forms.SECRET_AGAIN in html) == again
+
+
+def test_edit_says_that_the_type_stays(client: Client, page: str) -> None:
+    assert "The type stays. For another one, add a new AI LLM" in client.get(f"{page}/edit").content.decode()
