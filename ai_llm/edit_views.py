@@ -107,6 +107,7 @@ def _page(request: Request, row: AiLlm, form: EditForm, more: Mapping[str, Any] 
         "warnings": trying.hints(request.workspace, row.type, endpoint, form.data),
         "live": trying.live(request.workspace, row.type, row.endpoint),
         "make_key_url": trying.make_key_url(row.type, endpoint),
+        "secret_hint": trying.secret_hint(row.type, endpoint),
         "fix_here": True,
         **(wizard.examined(form) if form.is_bound or endpoint != row.endpoint else {}),
         **(more or {}),

@@ -15,6 +15,8 @@ from flashback.errors import Conflict, Invalid
 from workspaces.address import Request
 from workspaces.models import Workspace
 
+PRACTISED = "This is the sandbox provider: enter a secret that it printed as it was started, and never a real one."
+
 
 def run(form: Form, check: Callable[[], validation.Result], *, besides: frozenset[str] = frozenset()) -> dict[str, Any]:
     """Run `check` and return {"result"} for the page, or {"busy", "wait"}; what is wrong is added to the form's errors.
@@ -86,6 +88,13 @@ def live(workspace: Workspace, type: str, endpoint: str) -> dict[str, str]:
         "hx_params": "type,endpoint,secret,key",
         "hx_indicator": "#hints",
     }
+
+
+def secret_hint(type: str, endpoint: str) -> str:
+    """Return the line below an input for a secret: what it looks like at this provider, or at the sandbox provider."""
+    provider = providers.PROVIDERS[type]
+    recipe = provider.recipe(endpoint)
+    return PRACTISED if recipe is not None and recipe.practice else provider.secret_help
 
 
 def make_key_url(type: str, endpoint: str) -> str:

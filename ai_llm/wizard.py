@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from ai_llm import configs, doctor, forms, permits, providers, trying, validation
 from ai_llm.models import Type
-from ai_llm.providers import recipes
+from ai_llm.providers import recipes, vertex
 from ai_llm.providers.facts import Preset
 from flashback.errors import Invalid
 from flashback.web import see_other
@@ -120,7 +120,9 @@ def _take_configuration(request: Request, type_: str) -> HttpResponse:
 
 
 def presets(type_: str) -> list[Preset]:
-    """Return the known hosts that step 2 offers: under the types whose endpoints speak the OpenAI form."""
+    """Return the known hosts that step 2 offers: those that speak the OpenAI form, and Google's other door."""
+    if type_ == Type.GOOGLE:
+        return [vertex.PRESET]
     return list(recipes.presets()) if type_ in {Type.OPENAI, Type.OTHER} else []
 
 
@@ -209,6 +211,7 @@ def _ask_credentials(
         "shown": shown,
         "examination": examination,
         "final_url": examination.final_url,
+        "secret_hint": trying.secret_hint(type_, shown["endpoint"]),
         "warnings": trying.hints(request.workspace, type_, shown["endpoint"], form.data)
         if "secret" not in form.errors
         else [],

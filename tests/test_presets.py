@@ -10,9 +10,9 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from ai_llm import permits
+from ai_llm import permits, trying
 from ai_llm.doctor import examine
-from ai_llm.providers import recipes
+from ai_llm.providers import recipes, vertex
 from tests import build
 from tests.conftest import People
 from workspaces.models import User
@@ -49,9 +49,23 @@ class TestPresets:
         assert re.findall(r'<optgroup label="([^"]+)"', page) == ["On your own machines", "Hosted"]
         assert set(re.findall(r'<option value="([^"]+)"', page)) == set(PRESETS)
 
-    @pytest.mark.parametrize("type_", ["GOOGLE", "ANTHROPIC", "AWS"])
+    @pytest.mark.parametrize("type_", ["ANTHROPIC", "AWS"])
     def test_types_with_one_provider_offer_none(self, type_: str, client: Client, new: str) -> None:
         assert 'name="preset"' not in client.get(f"{new}?type={type_}").content.decode()
+
+    def test_google_offers_vertex_ai_beside_its_api_keys(self, client: Client, new: str) -> None:
+        page = text(client.get(f"{new}?type=GOOGLE"))
+        assert "Vertex AI is at https://REGION-aiplatform.googleapis.com" in page
+        answer = client.post(f"{new}?type=GOOGLE", {"name": "", "preset": "vertex-ai", "action": "preset"})
+        assert value(answer, "endpoint") == vertex.DEFAULT_ENDPOINT
+        assert "Recognised: " in text(answer)
+
+    @pytest.mark.parametrize("type_", ["OPENAI", "OTHER"])
+    def test_the_sandbox_provider_leads_to_no_real_key(self, type_: str, client: Client, new: str) -> None:
+        page = text(client.get(f"{new}?type={type_}&name=x&endpoint=http://127.0.0.1:9099/openai/v1"))
+        assert trying.PRACTISED in page
+        assert "Where to make" not in page
+        assert "begins with sk-" not in page
 
     def test_the_button_fills_in_endpoint_and_name_and_complains_of_nothing(self, client: Client, new: str) -> None:
         answer = client.post(f"{new}?type=OTHER", {"name": "", "endpoint": "", "preset": "groq", "action": "preset"})

@@ -30,6 +30,7 @@ def moved(row: Recipe, endpoint: str) -> Recipe:
         path=f"/{row.slug}{row.path}",
         proof=here(row, endpoint, row.proof),
         checks_keys=False,
+        make_key_url="",
         practice=True,
     )
 

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ai_llm.providers import addresses, answers, practice, verdicts
-from ai_llm.providers.facts import Error, Exchange, Judgement, Recipe, UnprovableError
+from ai_llm.providers.facts import Error, Exchange, Judgement, Preset, Recipe, UnprovableError
 from ai_llm.providers.recipes import clouds
 from flashback.outbound import Answer, Request
 
@@ -36,6 +36,14 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LASTS = 600
 DEFAULT_ENDPOINT = "https://us-central1-aiplatform.googleapis.com"
+PRESET = Preset(
+    slug="vertex-ai",
+    name="Vertex AI, region us-central1",
+    endpoint=DEFAULT_ENDPOINT,
+    about="With the key file of a service account.",
+    confirmed=True,
+    needs_secret=True,
+)
 REGION = r"[a-z]{2,12}-[a-z]{4,12}[0-9]{1,2}"
 HOST = re.compile(rf"(?:({REGION})-)?aiplatform\.googleapis\.com")
 LOCATION = re.compile(rf"/locations/({REGION})(?:/|$)")
