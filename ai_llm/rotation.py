@@ -31,6 +31,7 @@ OVERLAPS = {
     "7d": timedelta(days=7),
 }
 OVERLAP_WORDS = {"none": "Do not keep it", "1h": "1 hour", "24h": "24 hours", "7d": "7 days"}
+KEPT_WORDS = {"none": "not kept", "1h": "kept for 1 hour", "24h": "kept for 24 hours", "7d": "kept for 7 days"}
 CANDIDATE_KEPT = timedelta(hours=1)
 REPLACED = "Somebody else changed this AI LLM while the test ran. Look at what is stored now, then rotate again."
 NO_CANDIDATE = "The secret that was waiting is gone: it is kept for one hour. Enter it again."

@@ -189,6 +189,7 @@ def _test(request: Request, row: AiLlm, form: RotateForm) -> HttpResponse:
 
 
 def _page(request: Request, row: AiLlm, form: RotateForm, tested: dict[str, Any] | None = None) -> HttpResponse:
+    keep = (tested or {}).get("keep") or KeepForm(auto_id=WAITING)
     has_key = row.credential is not None and row.credential.key
     values = {
         "form": form,
@@ -198,7 +199,9 @@ def _page(request: Request, row: AiLlm, form: RotateForm, tested: dict[str, Any]
         "warnings": trying.hints(request.workspace, row.type, row.endpoint, form.data),
         "live": trying.live(request.workspace, row.type, row.endpoint),
         "make_key_url": trying.make_key_url(row.type, row.endpoint),
-        "keep": KeepForm(auto_id=WAITING),
+        "secret_hint": trying.secret_hint(row.type, row.endpoint),
+        "keep": keep,
+        "kept": rotation.KEPT_WORDS[keep["keep"].value()],
         **(tested or {}),
     }
     return trying.page(request, "ai_llm/rotate.html", values, form, tested or {})

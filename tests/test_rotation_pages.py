@@ -212,6 +212,8 @@ def test_a_secret_that_fails_waits_and_need_not_be_typed_again(client: Client, p
     for said in ("The test failed, so nothing has changed", "Rejected", "need not be typed again", "Test it again"):
         assert said in shown
     assert WRONG not in answer.content.decode()
+    assert shown.count("Keep the old secret as fallback") == shown.count("Enter another secret") - 1 == 1
+    assert re.findall(r'class="button primary"[^>]*>([^<]+)', answer.content.decode()) == ["Enter another secret"]
     assert "A new secret waits" in words(client.get(page))
     assert "A new secret waits" in words(client.get(f"{page}/rotate"))
     again = client.post(f"{page}/rotate/waiting", {"action": "retry", "keep": "1h"})
