@@ -19,7 +19,7 @@ VALID_SECONDS = 3600
 # While a message is under way, other pages say so; a little longer than it can take.
 UNDER_WAY_SECONDS = 15
 STALE = "This form is too old, or this AI LLM was changed since. Look at it again, then send the message."
-CHOOSE = "Choose a model of the list, or enter one by hand."
+CHOOSE = "Choose a model of the list, or enter the name of one."
 
 
 class MessageForm(forms.Form):
@@ -121,4 +121,4 @@ def _name(ai_llm: AiLlm) -> str:
 def _label(deployment: bool, listed: bool) -> str:
     if deployment:
         return "Deployment"
-    return "Another model, by hand" if listed else "Model, by hand"
+    return "Name of another model" if listed else "Name of the model"

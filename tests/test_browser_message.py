@@ -49,7 +49,7 @@ def test_a_model_by_hand_where_there_is_no_list(page: Page, sandbox: Sandbox, sc
     settle(page, "Not decided", scripts=scripts)
     page.get_by_role("button", name="Send one tiny message").click()
     expect(page.get_by_text("Enter the name of a model as the provider writes it").first).to_be_visible()
-    page.get_by_label("Model, by hand").fill("gpt-4o-mini")
+    page.get_by_label("Name of the model").fill("gpt-4o-mini")
     page.get_by_role("button", name="Send one tiny message").click()
     expect(page.get_by_text(re.compile("A model answered")).first).to_be_visible()
     assert [message["model"] for message in sent(sandbox)] == ["gpt-4o-mini"]
@@ -60,7 +60,7 @@ def test_a_double_click_sends_one(page: Page, sandbox: Sandbox, scripts: bool) -
     add(page, fresh_name(), sandbox.url("/slow-0.3/v1"), SECRET)
     settle(page, "Not decided|Accepted", scripts=scripts)
     page.get_by_text("Another model").first.click()
-    page.get_by_label(re.compile("by hand")).fill("gpt-4o-mini")
+    page.get_by_label(re.compile("Name of")).fill("gpt-4o-mini")
     page.get_by_role("button", name="Send one tiny message").dblclick()
     expect(page.get_by_text(re.compile("A model answered|on its way")).first).to_be_visible()
     page.wait_for_timeout(800)

@@ -17,6 +17,7 @@ from ai_llm import configs, message, outcomes, probing, validation
 from ai_llm.models import AiLlm, Check, CheckKind, ModelList
 from ai_llm.providers import PROVIDERS, sizes, talk
 from ai_llm.sandbox import ACCESS_KEYS, SECRETS, Sandbox
+from ai_llm.templatetags.activity import event_words
 from flashback import outbound
 from flashback.errors import Conflict, Denied, Invalid, NotFound
 from flashback.outbound import Answer
@@ -532,8 +533,9 @@ def test_keeps_one_event_and_counts_like_a_check(people: People, make: Make, mon
     message.send(people.writer, row, model="gpt-4o")
     with pytest.raises(validation.Busy):
         message.send(people.writer, row, model="gpt-4o")
-    details = Event.objects.get(action="ai_llm.validated").details
-    assert (details["cause"], details["kind"]) == ("message_answered", "message")
+    event = Event.objects.get(action="ai_llm.validated")
+    assert (event.details["cause"], event.details["kind"]) == ("message_answered", "message")
+    assert "tested with one tiny message: accepted" in event_words(event)
 
 
 def test_a_message_that_decides_nothing_leaves_the_state_as_it_is(people: People, make: Make) -> None:
@@ -618,7 +620,7 @@ def test_a_public_provider_may_charge(client: Client, people: People) -> None:
     row = build.ai_llm(people.writer, people.workspace)
     page = client.get(address(row)).content.decode()
     assert "It may cost: OpenAI charges the account for it" in page
-    assert "Model, by hand" in page
+    assert "Name of the model" in page
 
 
 def test_a_model_that_thinks_costs_more_and_the_page_says_so(client: Client, make: Make) -> None:

@@ -193,7 +193,9 @@ class TestModels:
         assert re.findall(r"model-\d{3}", card) == [f"model-{number:03}" for number in range(120)]
 
     def test_a_short_list_needs_no_button(self, people: People, signed_in: Callable[[User], Client]) -> None:
-        assert "Show all" not in self.models(people, signed_in(people.reader), self.listed(people, 3))
+        card = self.models(people, signed_in(people.reader), self.listed(people, 8))
+        assert "Show all" not in card
+        assert len(re.findall(r"model-\d{3}", card)) == 8
 
     def test_a_list_of_another_endpoint_is_not_shown(self, people: People, signed_in: Callable[[User], Client]) -> None:
         row = self.listed(people, 3)

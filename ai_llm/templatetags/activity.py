@@ -7,7 +7,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ai_llm.models import STATES
+from ai_llm.models import STATES, CheckKind
 from ai_llm.templatetags.ui import ago
 from flashback.templatetags.drawing import filled
 from workspaces.audit import Line
@@ -151,6 +151,7 @@ def event_words(event: Event | Told | Line) -> str:
     details = _details(event)
     words = (
         _told(event.action, details)
+        or _told_of_check(event.action, details)
         or _told_of_people(event.action, details)
         or _told_of_looks(event.action, details)
         or _told_of_repository(event.action, details)
@@ -248,6 +249,11 @@ def _told(action: str, details: dict[str, Any]) -> str:
     return ""
 
 
+def _told_of_check(action: str, details: dict[str, Any]) -> str:
+    is_message = action == "ai_llm.validated" and details.get("kind") == CheckKind.MESSAGE
+    return "tested with one tiny message" if is_message else ""
+
+
 def _told_of_people(action: str, details: dict[str, Any]) -> str:
     match action, details:
         case "person.role_changed", {"role": [old, new]}:
@@ -276,9 +282,9 @@ def _told_of_looks(action: str, details: dict[str, Any]) -> str:
 def _told_of_repository(action: str, details: dict[str, Any]) -> str:
     match action, details:
         case "repository.attached", {"ai_llms": [*names]}:
-            return f"got {_few(names)}"
+            return f"has {_few(names)} attached now"
         case "repository.detached", {"ai_llms": [*names]}:
-            return f"lost {_few(names)}"
+            return f"has {_few(names)} no longer attached"
         case "repository.attachment_changed", {"ai_llm": name, **what}:
             return f"gave {name} another place" if "place" in what else f"changed the allowed models of {name}"
         case "repository.repointed", {"from": old, "to": new}:

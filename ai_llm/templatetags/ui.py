@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from django import template
 from django.conf import settings
 from django.contrib.messages.storage.base import Message
-from django.forms import BoundField, CheckboxInput, PasswordInput
+from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch
@@ -274,6 +274,12 @@ def kind(bound: BoundField) -> str:
     if bound.is_hidden:
         return "hidden"
     return "checkbox" if isinstance(bound.field.widget, CheckboxInput) else "text"
+
+
+@register.filter
+def problems(form: BaseForm) -> int:
+    """Return how many messages the summary above a refused form lists."""
+    return sum(map(len, form.errors.values()))
 
 
 @register.filter
