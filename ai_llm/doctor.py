@@ -72,6 +72,8 @@ CALL_PATHS = re.compile(
     r"|images/(?:generations|edits)|audio/(?:speech|transcriptions|translations)"
     r"|models(?:/[^/]+(?::[A-Za-z]+)?)?|model/[^/]+(?:/[a-z-]+)?|foundation-models|api/(?:chat|generate|tags|version))/?$"
 )
+# A second address, right behind the first one; behind a slash it could be a path.
+TWO_ADDRESSES = re.compile(r"(?<=[^/\s])\s*(?=https?://[^/\s])", re.IGNORECASE)
 LONGEST = 2048
 # A text with more slips than this on top of each other is no endpoint.
 MOST_SLIPS = 20
@@ -81,7 +83,7 @@ BASES_THAT_END_IN_MODELS = (".services.ai.azure.com", ".inference.ai.azure.com")
 def examine(endpoint: str, type: str) -> Examination:
     """Return what becomes of `endpoint` under the AI LLM Type `type`. Takes any text, and never resolves a name."""
     text = endpoint.strip()
-    for slip in (_missing, _too_long, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
+    for slip in (_missing, _too_long, _glued, _blank, _quotes, _scheme, _user, _query, _fragment, _call_path, _doubled):
         finding = slip(text)
         if finding is not None:
             return Examination("", "", (finding,))
@@ -135,6 +137,17 @@ def _too_long(text: str) -> Finding | None:
     if len(text) <= LONGEST:
         return None
     return Finding("too_long", ERROR, f"The API Endpoint is longer than {LONGEST} characters.")
+
+
+def _glued(text: str) -> Finding | None:
+    """Two addresses: somebody pasted one without removing what stood in the field, which is mostly a default."""
+    both = [part.strip() for part in TWO_ADDRESSES.split(text.partition("?")[0].partition("#")[0])]
+    if len(both) < 2 or not re.match(r"https?://", both[0], re.IGNORECASE):
+        return None
+    defaults = {provider.default_endpoint for provider in PROVIDERS.values()}
+    usable = sorted(filter(None, map(_storable, both)), key=lambda endpoint: endpoint in defaults)
+    message = "These are two addresses in one. Keep the one that you mean, and remove the other."
+    return Finding("two_addresses", ERROR, message, usable[0] if usable else "")
 
 
 def _blank(text: str) -> Finding | None:
