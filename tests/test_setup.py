@@ -31,6 +31,7 @@ GIVEN = {
     "organization": "Acme",
     "workspace": "Main",
     "name": "Olivia",
+    "last_name": "Owner",
     "email": "olivia@example.com",
     "password": PASSWORD,
 }
@@ -57,7 +58,7 @@ def test_whoever_follows_the_link_becomes_the_owner_and_lands_in_the_new_workspa
     response = client.post(path(), GIVEN)
     assert (response.status_code, response.headers["Location"]) == (303, "/w/main/ai")
     owner = User.objects.get()
-    assert (owner.email, owner.name, str(owner.organization)) == ("olivia@example.com", "Olivia", "Acme")
+    assert (owner.email, owner.label, str(owner.organization)) == ("olivia@example.com", "Olivia Owner", "Acme")
     assert owner.organization_role == OrganizationRole.OWNER
     assert owner.check_password(PASSWORD)
     assert (owner.is_staff, owner.is_superuser) == (False, False)
@@ -151,7 +152,7 @@ def test_a_form_with_nothing_in_it_says_what_is_missing() -> None:
     assert list(errors(Client().post(path(), {"name": ""}))) == ["organization", "workspace", "email", "password"]
 
 
-@pytest.mark.parametrize("field", ["organization", "workspace", "name", "email", "password"])
+@pytest.mark.parametrize("field", ["organization", "workspace", "name", "last_name", "email", "password"])
 def test_a_nul_is_refused_and_never_an_error(field: str) -> None:
     response = Client().post(path(), {**GIVEN, field: "a\0b@example.com long enough"})
     assert (response.status_code, list(errors(response))) == (422, [field])
@@ -168,7 +169,7 @@ def test_a_password_like_the_address_is_refused() -> None:
 
 
 def test_the_name_is_optional() -> None:
-    assert Client().post(path(), {**GIVEN, "name": ""}).status_code == 303
+    assert Client().post(path(), {**GIVEN, "name": "", "last_name": ""}).status_code == 303
     assert User.objects.get().label == "olivia@example.com"
 
 

@@ -109,7 +109,10 @@ class SetupForm(VerbForm):
         help_text="Your company or team.", widget=forms.TextInput({"autocomplete": "organization"})
     )
     workspace = forms.CharField(help_text="Where people and AI LLMs live. You can add more later.", initial="Main")
-    name = forms.CharField(label="Your name", required=False, widget=forms.TextInput({"autocomplete": "name"}))
+    name = forms.CharField(label="First name", required=False, widget=forms.TextInput({"autocomplete": "given-name"}))
+    last_name = forms.CharField(
+        label="Last name", required=False, widget=forms.TextInput({"autocomplete": "family-name"})
+    )
     email = forms.CharField(label="E-mail address", help_text="You sign in with it.", widget=forms.TextInput(EMAIL))
     password = forms.CharField(
         strip=False, help_text=AT_LEAST, widget=forms.PasswordInput({"autocomplete": "new-password"})

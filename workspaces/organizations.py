@@ -33,14 +33,16 @@ def has_owner() -> bool:
     return User.objects.filter(organization_role=OrganizationRole.OWNER).exists()
 
 
-def found(*, organization: str, workspace: str, email: str, name: str, password: str, first: bool = False) -> User:
+def found(
+    *, organization: str, workspace: str, email: str, name: str, password: str, last_name: str = "", first: bool = False
+) -> User:
     """Create an organization, its owner and its first workspace in one transaction; return the owner.
 
-    Records `organization.created`, `person.created` and `workspace.created`. `name` may be blank. With `first`, it
-    raises `Conflict` when an owner exists already, also when two do this at the same moment. Raises `Invalid` for the
-    fields organization, workspace, email, name and password, with all that is wrong at once.
+    Records `organization.created`, `person.created` and `workspace.created`. `name` and `last_name` may be blank.
+    With `first`, it raises `Conflict` when an owner exists already, also when two do this at the same moment. Raises
+    `Invalid` for all fields, with all that is wrong at once.
     """
-    checked = _checked(organization, workspace, email, name, password)
+    checked = _checked(organization, workspace, email, (name, last_name), password)
     hashed = make_password(password)  # before the transaction: it takes long on purpose
     try:
         with transaction.atomic():
@@ -174,6 +176,7 @@ def _found(checked: dict[str, str], hashed: str) -> User:
     owner = User(
         email=checked["email"],
         name=checked["name"],
+        last_name=checked["last_name"],
         password=hashed,
         organization=tenant,
         organization_role=role,
@@ -195,20 +198,20 @@ def _alone() -> None:
         raise Conflict("This installation has an owner already. Sign in, or ask the owner to invite you.")
 
 
-def _checked(organization: str, workspace: str, email: str, name: str, password: str) -> dict[str, str]:
-    errors, checked = {}, {"email": email.strip().lower(), "name": ""}
+def _checked(organization: str, workspace: str, email: str, called: tuple[str, str], password: str) -> dict[str, str]:
+    errors, checked = {}, {"email": email.strip().lower(), "name": "", "last_name": ""}
     named = {
         "organization": ("Name of the organization", organization),
         "workspace": ("Name of the workspace", workspace),
     }
-    if name.strip():
-        named["name"] = ("Name", name)
+    labels = {"name": "First name", "last_name": "Last name"}
+    named |= {field: (labels[field], text) for field, text in zip(labels, called, strict=True) if text.strip()}
     for field, (label, text) in named.items():
         try:
             checked[field] = names.clean(text, field=field, label=label)
         except Invalid as invalid:
             errors.update(invalid.errors)
-    errors |= wrong_email(checked["email"]) | wrong_password(password, checked["email"], name)
+    errors |= wrong_email(checked["email"]) | wrong_password(password, checked["email"], *called)
     errors = {**_taken(checked), **errors}
     if errors:
         raise Invalid(errors)

@@ -33,9 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--email", required=True, help="the owner signs in with it")
         parser.add_argument("--organization", required=True)
         parser.add_argument("--workspace", required=True, help="the first workspace")
-        parser.add_argument("--name", default="", help="the owner's name")
+        parser.add_argument("--name", default="", help="the owner's first name")
+        parser.add_argument("--last-name", default="", help="the owner's last name")
 
-    def handle(self, *_args: Any, email: str, organization: str, workspace: str, name: str, **_options: Any) -> None:
+    def handle(self, *_args: Any, email: str, organization: str, workspace: str, **options: Any) -> None:
         """Make the data folder ready and create all three, or change nothing and say why (CommandError)."""
         prepare()
         if self.exists_already(email, organization):
@@ -43,7 +44,12 @@ class Command(BaseCommand):
         password = read_password(VARIABLE, "owner")
         try:
             owner = organizations.found(
-                organization=organization, workspace=workspace, email=email, name=name, password=password
+                organization=organization,
+                workspace=workspace,
+                email=email,
+                name=options["name"],
+                last_name=options["last_name"],
+                password=password,
             )
         except Invalid as invalid:
             raise CommandError("Nothing was created. " + " ".join(describe(invalid))) from None
@@ -97,6 +103,6 @@ def read_password(variable: str, whose: str) -> str:
 def describe(invalid: Invalid) -> list[str]:
     """Return what is wrong, each sentence with the option that it is about."""
     return [
-        f"--{field}: {message}" if field not in {"", "password"} else message
+        f"--{field.replace('_', '-')}: {message}" if field not in {"", "password"} else message
         for field, message in invalid.errors.items()
     ]
