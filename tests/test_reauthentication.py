@@ -166,6 +166,10 @@ def test_scripts_are_led_by_a_header_to_a_whole_page(
     for answer in (client.get(f"{llm}/rotate", headers=current), client.post(f"{llm}/rotate/former", headers=current)):
         assert (answer.status_code, answer.content) == (401, b"")
         assert answer.headers["HX-Redirect"].startswith(f"{ASK}?next=%2Fw%2F")
+    set_up_page = "/account/2fa/totp/activate"
+    followed = {"HX-Request": "true", "HX-Boosted": "true", "HX-Current-URL": "http://testserver/account/2fa"}
+    answer = client.get(set_up_page, headers=followed)
+    assert answer.headers["HX-Redirect"] == f"{ASK}?next=%2Faccount%2F2fa%2Ftotp%2Factivate"
     boosted = client.post(f"{llm}/delete", {"phrase": "x"}, headers={**current, "HX-Boosted": "true"})
     assert boosted.status_code == 422
     assert "<html" not in boosted.text

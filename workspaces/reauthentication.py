@@ -90,7 +90,8 @@ def with_secret(request: Request) -> bool:
 
 def _address(request: Request) -> str:
     # What no GET opens leads back to the page that the person was on.
-    back = current_path(request) if request.htmx else request.get_full_path()
+    fragment = request.htmx and not request.htmx.boosted
+    back = current_path(request) if fragment else request.get_full_path()
     return f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"
 
 
