@@ -56,7 +56,7 @@ from workspaces import bearer
 
 VERSION = "1.0"
 DESCRIPTION = (
-    "Everything that the console does, for programs. Send `Authorization: Bearer …` with an access token of "
+    "Nearly all that the console does, for programs. Send `Authorization: Bearer …` with an access token of "
     "POST /user/login or an API token. Answers and failures are JSON with `success` and, for failures, `message`. "
     "Moments are ISO 8601 in UTC with milliseconds; counters that may grow large are strings. Within version 1, fields "
     "and addresses are added, and none is changed or taken away."

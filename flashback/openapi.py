@@ -11,7 +11,10 @@ from flashback import schemas
 
 FAILURES = {
     400: ("The request cannot be used; `errors` names the fields.", "name: This field is required."),
-    401: ("The bearer token is missing, unknown, expired or revoked.", "This sign-in is over. Sign in again."),
+    401: (
+        "The access token (of POST /user/login) or the API token is missing, unknown, expired or revoked.",
+        "This sign-in is over. Sign in again.",
+    ),
     403: (
         "The caller, or the scope of its token, may not do this.",
         "This needs the role WRITE in Main.",
@@ -33,6 +36,15 @@ WRITES = frozenset({"post", "put", "delete"})
 METHODS = frozenset({"get", *WRITES})
 REFERENCE = "#/components/schemas/"
 DEEPEST = 12
+THINGS = {
+    "llm": "AI LLM",
+    "ai_llm": "AI LLM",
+    "apikeys": "provider key",
+    "repo": "repository",
+    "key": "AI API key",
+    "org_id": "organization",
+    "user_id": "person",
+}
 OWN = ("example", "const", "default")
 
 
@@ -47,6 +59,7 @@ def completed(document: dict[str, Any], needs: Mapping[tuple[str, str], str | No
     scheme["description"] = "An access token of POST /user/login (JWT), or an API token (fbk_…) with the scope named."
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
+            _describe(operation["parameters"], path)
             _complete(operation, method, components)
             if operation.get("security"):
                 scope = needs[method, path]
@@ -78,12 +91,18 @@ def _meant(schema: Mapping[str, Any], components: Mapping[str, Any]) -> Mapping[
     return {**_meant(choice, components), **schema} if choice is not None else schema
 
 
-def _complete(operation: dict[str, Any], method: str, components: Mapping[str, Any]) -> None:
-    for parameter in operation["parameters"]:
+def _describe(parameters: list[dict[str, Any]], path: str) -> None:
+    for parameter in parameters:
         if parameter["in"] == "path":
-            thing = parameter["name"].removesuffix("_id").replace("_", " ")
+            name = parameter["name"]
+            if name == "id":  # of what stands before it: /repo/{id}
+                name = path.partition("/{id}")[0].rpartition("/")[2]
+            thing = THINGS.get(name) or name.removesuffix("_id").replace("_", " ")
             parameter.setdefault("description", f"Id of the {thing}.")
             parameter.setdefault("example", schemas.EXAMPLE_ID)
+
+
+def _complete(operation: dict[str, Any], method: str, components: Mapping[str, Any]) -> None:
     contents = [operation["requestBody"]] if "requestBody" in operation else []
     contents += operation["responses"].values()
     for content in contents:

@@ -110,6 +110,13 @@ def test_it_is_served_as_json_to_everybody() -> None:
     assert answer.json() == json.loads(json.dumps(DOCUMENT))
 
 
+def test_ids_in_addresses_are_described_in_words() -> None:
+    parameters = [one for one_of in OPERATIONS for one in one_of.values[2]["parameters"] if one["in"] == "path"]
+    told = {one["description"] for one in parameters}
+    assert {"Id of the AI LLM.", "Id of the repository.", "Id of the provider key.", "Id of the AI API key."} <= told
+    assert not re.search(r"Id of the (?:id|llm|ai llm|org|repo|key)\.", " ".join(told))
+
+
 def test_its_pages_load_nothing_from_elsewhere(client: Client) -> None:
     answer = client.get("/api/docs")
     assert answer.status_code == 200
@@ -118,4 +125,5 @@ def test_its_pages_load_nothing_from_elsewhere(client: Client) -> None:
     assert all(source.startswith("/") and not source.startswith("//") for source in sources)
     assert re.findall(r"<script(?![^>]*\b(?:src=|application/json))", answer.text) == []
     assert "style=" not in answer.text
+    assert ("favicon" in answer.text, "Loading…" in answer.text) == (True, True)
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]

@@ -21,7 +21,7 @@ from workspaces.access import TOKENS_MAY_NOT, Access, Limits
 from workspaces.models import ActorKind, User
 from workspaces.token_models import ApiToken, Login, Scope
 
-MISSING = "Send the header Authorization: Bearer with an access token. POST /user/login gives one."
+MISSING = "Send the header Authorization: Bearer with an access token (POST /user/login gives one) or an API token."
 WAITS = "Finish signing in with the second factor first: POST /mfa/verify-login."
 # draft-ietf-httpapi-ratelimit-headers, https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 POLICY = f'"token";q={tokens.PER_MINUTE};w={tokens.MINUTE}'
