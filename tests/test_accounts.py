@@ -388,7 +388,8 @@ def test_signing_out_ends_the_session_and_clears_what_the_browser_keeps(people: 
     assert client.get("/account/logout").status_code == 200
     assert is_signed_in(client)
     response = client.post("/account/logout")
-    assert (response.status_code, response.headers["Location"]) == (303, "/account/login")
+    assert (response.status_code, response.headers["Location"]) == (303, "/account/login?signed_out=1")
+    assert "You are signed out." in client.get(response.headers["Location"]).text
     assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
     client.cookies[settings.SESSION_COOKIE_NAME] = old
     assert not is_signed_in(client)

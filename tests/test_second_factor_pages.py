@@ -262,7 +262,7 @@ def test_whoever_has_to_have_one_may_leave_instead(people: People) -> None:
     second_factor.set_policy(people.owner, "everyone")
     client = Client()
     sign_in(client, people.reader.email)
-    assert client.post("/account/logout").headers["Location"] == "/account/login"
+    assert client.post("/account/logout").headers["Location"] == "/account/login?signed_out=1"
 
 
 def test_whoever_has_one_already_goes_on_as_always(people: People) -> None:

@@ -65,9 +65,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
         """Return where a changed password leads."""
         return reverse("account")
 
-    def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002 - allauth's signature
-        """Return where signing out leads."""
-        return reverse("account_login")
+    def get_logout_redirect_url(self, request: HttpRequest) -> str:
+        """Return where signing out leads: the sign-in page, which then says so to whoever was signed in."""
+        return reverse("account_login") + ("?signed_out=1" if request.user.is_authenticated else "")
 
     def format_email_subject(self, subject: str) -> str:
         """Return the subject as its template has it."""
