@@ -37,8 +37,8 @@ soak: .venv/dev.stamp  ## Kill a writing process again and again; nothing acknow
 sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099
 	@exec $(BIN)/python manage.py sandbox_provider
 
-demo: .venv/run.stamp  ## Fill a sample organization to look around in, offline
-	@$(BIN)/python manage.py demo
+demo: .venv/run.stamp  ## Fill a sample organization to look around in, offline (DEMO=--beside: next to what is there)
+	@$(BIN)/python manage.py demo $(DEMO)
 
 requirements: .venv/dev.stamp  ## Compile the pinned requirements again from pyproject.toml
 	$(COMPILE) --output-file requirements.txt pyproject.toml

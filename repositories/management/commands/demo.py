@@ -80,8 +80,8 @@ def refuse_others(*, beside: bool) -> None:
     """Raise CommandError when something else is stored here, unless the sample may stand beside it."""
     if Organization.objects.exists() and not beside:
         raise CommandError(
-            "This installation holds data of its own, so nothing was made. Add --beside to make the sample as one "
-            "more organization, or use another FLASHBACK_DATA_DIR."
+            "This installation holds data of its own, so nothing was made. Make the sample as one more "
+            "organization with make demo DEMO=--beside (manage.py demo --beside), or use another FLASHBACK_DATA_DIR."
         )
 
 
