@@ -4,10 +4,18 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 _log = logging.getLogger("flashback.mail")
+
+CONSOLE = "django.core.mail.backends.console.EmailBackend"
+
+
+def delivers() -> bool:
+    """Return whether mail leaves this machine; without a mail server it is printed in the server's terminal."""
+    return bool(settings.EMAIL_BACKEND != CONSOLE)
 
 
 def send(to: str, template: str, values: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core import mail
 from django.test import Client
 
+from flashback.mail import CONSOLE
 from tests.conftest import People
 from tests.test_accounts import change, is_signed_in, path_of, reset_link, sign_in
 from tests.test_reauthentication import stale
@@ -29,6 +30,19 @@ def asked(client: Client, email: str = NEW) -> str:
     mail.outbox.clear()
     assert client.post("/account/email", {"email": email}).status_code == 303
     return link_in(mail.outbox[0])
+
+
+def test_without_a_mail_server_no_page_promises_mail(
+    people: People, signed_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", CONSOLE)
+    client = signed_in(people.reader)
+    pages = [client.get("/account/email"), client.post("/account/email", {"email": NEW}, follow=True)]
+    pages += [Client().get("/account/password/reset"), Client().get("/account/password/reset/done")]
+    for page in pages:
+        assert "No mail server is configured:" in page.text
+        assert "printed in the server" in page.text
+        assert not re.search("on its way|is sent there|mailbox", page.text)
 
 
 def test_a_person_moves_to_a_mailbox_that_is_theirs(people: People, signed_in: Callable[[User], Client]) -> None:

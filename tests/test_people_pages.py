@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from ai_llm.templatetags.activity import event_words
 from flashback.errors import Conflict, Denied, Invalid
+from flashback.mail import CONSOLE
 from tests import build
 from tests.conftest import People
 from workspaces import access, invitations, rights, spaces
@@ -243,6 +244,40 @@ def test_a_mail_that_cannot_be_sent_shows_the_link(people: People, signed_in: Si
     assert Client().get(link(made)).status_code == 200
 
 
+def test_without_a_mail_server_the_link_is_handed_over(people: People, signed_in: SignIn, settings: object) -> None:
+    settings.EMAIL_BACKEND = CONSOLE  # type: ignore[attr-defined]
+    client = signed_in(people.owner)
+    form = client.get(f"{BASE}/invitations/new")
+    assert form.context["form"]["way"].initial == "link"
+    assert "No mail server is configured: hand the link over yourself." in text(form)
+    for way in ("link", "mail"):
+        made = client.post(f"{BASE}/invitations/new", {"email": f"{way}@example.com", "role": "0", "way": way})
+        assert "No mail server is configured: hand the link over yourself." in text(made)
+        assert Client().get(link(made)).status_code == 200
+    for row in Invitation.objects.all():
+        page = text(client.get(f"{BASE}/invitations/{row.pk}"))
+        assert ("sent by mail" in page, "Send again by mail" in page) == (False, False)
+
+
+def test_the_workspace_last_used_is_chosen_and_none_at_all_is_said(people: People, signed_in: SignIn) -> None:
+    client = signed_in(people.owner)
+    User.objects.filter(pk=people.owner.pk).update(last_workspace=people.workspace)
+    form = client.get(f"{BASE}/invitations/new").context["form"]
+    assert [field.initial for field in form.place_fields if field.label == "Main"] == ["READ"]
+    place = f"workspace-{people.workspace.pk}"
+    for number, (given, said) in enumerate(
+        [
+            ({"role": "0"}, True),
+            ({"role": "0", place: "READ"}, False),
+            ({"role": str(OrganizationRole.ADMINISTRATOR.value)}, False),
+        ]
+    ):
+        email = f"n{number}@example.com"
+        made = client.post(f"{BASE}/invitations/new", {"email": email, "way": "link", **given})
+        page = client.get(f"{BASE}/invitations/{Invitation.objects.get(email=email).pk}")
+        assert ["No workspace goes with it." in text(answer) for answer in (made, page)] == [said, said]
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -350,6 +385,7 @@ def test_a_used_link(address: str) -> None:
     client.post(address, GIVEN)
     refuse(Client(), address, 410, "accepted already")
     refuse(client, address, 410, "You have your account already")
+    assert "sign in if you have" not in text(client.get(address))
 
 
 def test_an_expired_link(address: str) -> None:

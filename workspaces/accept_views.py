@@ -63,7 +63,7 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
 def _signed_in(request: HttpRequest, person: User, invitation: Invitation) -> HttpResponse:
     if person.email != invitation.email:
         return render(request, "workspaces/accept_other.html", _promise(invitation), status=409)
-    return _closed(request, 410, "You have your account already, and are signed in with it.")
+    return _closed(request, 410, "This link has done its work: you are signed in with your account.", own=True)
 
 
 def _promise(invitation: Invitation) -> dict[str, Any]:
@@ -74,6 +74,8 @@ def _promise(invitation: Invitation) -> dict[str, Any]:
     }
 
 
-def _closed(request: HttpRequest, status: int, message: str, invitation: Invitation | None = None) -> HttpResponse:
-    values = {"message": message, "invitation": invitation}
+def _closed(
+    request: HttpRequest, status: int, message: str, invitation: Invitation | None = None, *, own: bool = False
+) -> HttpResponse:
+    values = {"message": message, "invitation": invitation, "own": own}
     return render(request, "workspaces/accept_closed.html", values, status=status)

@@ -50,7 +50,7 @@ class EmailForm(VerbForm):
 
     email = forms.CharField(
         label="New e-mail address",
-        help_text="A link is sent there. You keep signing in with the present one until you follow it.",
+        help_text="You keep signing in with the present one until you follow the link to the new one.",
         widget=forms.TextInput({**EMAIL, "autocomplete": "email"}),
         error_messages={"required": "Enter the address to move to."},
     )

@@ -4,11 +4,13 @@ from allauth.account import views as allauth
 from allauth.mfa.base import views as mfa
 from django.urls import path, re_path
 
+from flashback import mail
 from workspaces import account_views, second_factor_views, token_views
 from workspaces.sessions import leaving
 from workspaces.views import answering
 
 HOUR = 3600
+TOLD = {"mail_delivered": mail.delivers}  # asked by the template
 
 urlpatterns = [
     path("tokens", token_views.mine, name="api_tokens"),
@@ -33,8 +35,16 @@ urlpatterns = [
     path("reauthenticate", answering(allauth.reauthenticate), name="account_reauthenticate"),
     path("password/change", answering(allauth.password_change), name="account_change_password"),
     path("password/set", answering(allauth.password_set), name="account_set_password"),
-    path("password/reset", answering(allauth.password_reset, wait=HOUR), name="account_reset_password"),
-    path("password/reset/done", allauth.password_reset_done, name="account_reset_password_done"),
+    path(
+        "password/reset",
+        answering(allauth.PasswordResetView.as_view(extra_context=TOLD), wait=HOUR),
+        name="account_reset_password",
+    ),
+    path(
+        "password/reset/done",
+        allauth.PasswordResetDoneView.as_view(extra_context=TOLD),
+        name="account_reset_password_done",
+    ),
     path(
         "password/reset/key/done",
         allauth.password_reset_from_key_done,

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from flashback import mail
 from flashback.errors import Conflict, Invalid, NotFound
 from flashback.web import see_other
 from workspaces import email_change, own_sessions, people, second_factor
@@ -57,9 +58,15 @@ def email(request: Request) -> HttpResponse:
         except Invalid as invalid:
             form.take(invalid.errors)
         else:
-            messages.success(request, f"A link is on its way to {sent}. Follow it within an hour.")
+            way = (
+                f"A link is on its way to {sent}."
+                if mail.delivers()
+                else f"No mail server is configured: the mail to {sent} is printed in the server's terminal."
+            )
+            messages.success(request, f"{way} Follow its link within an hour.")
             return see_other("account")
-    return render(request, "account/email_change.html", {"form": form}, status=422 if form.errors else 200)
+    values = {"form": form, "mail_delivered": mail.delivers()}
+    return render(request, "account/email_change.html", values, status=422 if form.errors else 200)
 
 
 @login_not_required

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from ninja import Router
 
+from flashback import mail
 from flashback.errors import Conflict, Invalid, NotFound
 from flashback.schemas import Success, naming
 from workspaces import access, bearer, events, invitations, organizations, people
@@ -69,7 +70,7 @@ def create_organization_user(request: HttpRequest, body: NewOrgUser) -> OrgUserA
     message = "The account is there."
     if body.send_invite:
         mailed = invitations.create(actor, email=made.email, person=made, by_mail=True).mailed
-        message = "The invitation is on its way." if mailed else "The account is there, but the mail could not be sent."
+        message = _sent(mailed, "The account is there")
     return OrgUserAnswer(data=_shown(actor, made.pk), message=message)
 
 
@@ -132,8 +133,7 @@ def resend_invitation(request: HttpRequest, user_id: UUID) -> Success:
         made = invitations.resend(actor, last, by_mail=True)
     else:
         made = invitations.create(actor, email=person.email, person=person, by_mail=True)
-    sent = "The invitation is on its way." if made.mailed else "There is a new link, but the mail could not be sent."
-    return Success(message=sent)
+    return Success(message=_sent(made.mailed, "There is a new link"))
 
 
 @router.get("/organization/{uuid:org_id}", response=OrganizationAnswer)
@@ -180,6 +180,14 @@ def _found(actor: User, user_id: UUID) -> User:
 def _managed(actor: User, user_id: UUID) -> User:
     access.require_organization(actor, OrganizationRole.WORKSPACES)
     return _found(actor, user_id)
+
+
+def _sent(mailed: bool, otherwise: str) -> str:
+    if mailed:
+        return "The invitation is on its way."
+    if mail.delivers():
+        return f"{otherwise}, but the mail could not be sent."
+    return f"{otherwise}. No mail server is configured: the link is printed in the server's terminal."
 
 
 def _shown(actor: User, user_id: UUID) -> OrgUser:

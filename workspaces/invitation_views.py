@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from flashback import mail
 from flashback.errors import Conflict, Denied, Invalid
 from flashback.web import see_other
 from workspaces import access, invitations
@@ -69,6 +70,8 @@ def invitation(request: Request, id: UUID) -> HttpResponse:
         "role": OrganizationRole(row.role).label,
         "promised": row.promised.select_related("workspace").order_by("workspace__name_key"),
         "can_resend": row.state in {InvitationState.OPEN, InvitationState.EXPIRED},
+        "delivered": mail.delivers(),
+        "homeless": row.state == InvitationState.OPEN and _homeless(row),
         "can_withdraw": row.state in {InvitationState.OPEN, InvitationState.EXPIRED},
     }
     return render(request, "workspaces/invitation.html", values)
@@ -108,8 +111,19 @@ def _handed_over(request: Request, made: invitations.Made) -> HttpResponse:
     if made.mailed:
         messages.success(request, f"The invitation is on its way to {made.invitation.email}.")
         return see_other("invitation_detail", made.invitation.pk)
-    values = {"invitation": made.invitation, "link": made.link, "failed": made.invitation.by_mail}
+    values = {
+        "invitation": made.invitation,
+        "link": made.link,
+        "failed": made.invitation.by_mail,
+        "delivered": mail.delivers(),
+        "homeless": _homeless(made.invitation),
+    }
     return render(request, "workspaces/invitation_made.html", values)
+
+
+def _homeless(row: Invitation) -> bool:
+    """Return whether whoever accepts will find no workspace: administrators see all of them, others theirs."""
+    return row.role < OrganizationRole.ADMINISTRATOR and not row.promised.exists()
 
 
 def _in_state(rows: InvitationQuerySet, state: str) -> InvitationQuerySet:

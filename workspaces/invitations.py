@@ -60,10 +60,10 @@ def create(
     """Invite somebody to the organization of `actor`, with a role there and one in each of `workspaces` (READ, …).
 
     An open invitation to the same address is withdrawn for it. `person` is an account without a password that the link
-    is for; its address and role are used. The mail is sent after everything is stored; when it could not be, `mailed`
-    is False, and the link can be handed over in another way. Records `invitation.created`. Raises `Denied` below the
-    organization role Workspaces, for a role above one's own and for workspaces that one is no ADMIN of, and `Invalid`
-    for the fields email, role and workspaces.
+    is for; its address and role are used. The mail is sent after everything is stored; when it could not be, or is only
+    printed for want of a mail server, `mailed` is False, and the link can be handed over in another way. Records
+    `invitation.created`. Raises `Denied` below the organization role Workspaces, for a role above one's own and for
+    workspaces that one is no ADMIN of, and `Invalid` for the fields email, role and workspaces.
     """
     access.require_organization(actor, OrganizationRole.WORKSPACES)
     if person is not None:
@@ -86,7 +86,7 @@ def create(
             digest=issued.digest,
             invited_by=actor,
             expires_at=timezone.now() + LIFETIME,
-            by_mail=by_mail,
+            by_mail=by_mail and mail.delivers(),
         )
         PromisedMembership.objects.bulk_create(
             PromisedMembership(invitation=row, workspace=workspace, role=Access[given].name)
@@ -94,7 +94,7 @@ def create(
         )
         places = {workspace.name: given for workspace, given in promised.items()}
         events.record(actor, "invitation.created", row, details={"role": wanted.label, "workspaces": places})
-    return _handed_over(actor, row, issued.text)
+    return _handed_over(actor, row, issued.text, by_mail=by_mail)
 
 
 def resend(actor: User, invitation: Invitation, *, by_mail: bool) -> Made:
@@ -111,11 +111,11 @@ def resend(actor: User, invitation: Invitation, *, by_mail: bool) -> Made:
         if row.state in {InvitationState.ACCEPTED, InvitationState.WITHDRAWN}:
             raise Conflict(ENDED[row.state])
         _require_promises(actor, OrganizationRole(row.role), _promises(row))
-        row.public_id, row.digest, row.by_mail = issued.public_id, issued.digest, by_mail
+        row.public_id, row.digest, row.by_mail = issued.public_id, issued.digest, by_mail and mail.delivers()
         row.invited_by, row.sent_at, row.expires_at = actor, timezone.now(), timezone.now() + LIFETIME
         row.save(update_fields=["public_id", "digest", "by_mail", "invited_by", "sent_at", "expires_at"])
         events.record(actor, "invitation.resent", row)
-    return _handed_over(actor, row, issued.text)
+    return _handed_over(actor, row, issued.text, by_mail=by_mail)
 
 
 def withdraw(actor: User, invitation: Invitation) -> Invitation:
@@ -280,9 +280,9 @@ def _end(actor: User, row: Invitation) -> None:
     events.record(actor, "invitation.withdrawn", row)
 
 
-def _handed_over(actor: User, row: Invitation, token: str) -> Made:
+def _handed_over(actor: User, row: Invitation, token: str, *, by_mail: bool) -> Made:
     link = settings.PUBLIC_URL + reverse("invitation", args=[token])
-    if not row.by_mail:
+    if not by_mail:
         return Made(row, link, mailed=False)
     values: dict[str, Any] = {
         "invitation": row,
@@ -291,7 +291,7 @@ def _handed_over(actor: User, row: Invitation, token: str) -> Made:
         "public_url": settings.PUBLIC_URL,
         "promises": _promises(row),
     }
-    return Made(row, link, mailed=mail.send(row.email, MAIL, values))
+    return Made(row, link, mailed=mail.send(row.email, MAIL, values) and mail.delivers())
 
 
 def of(actor: User, id: UUID) -> Invitation:

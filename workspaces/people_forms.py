@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from flashback import mail
 from workspaces.access import Access, OrganizationRole
 from workspaces.forms import EMAIL, VerbForm
 from workspaces.models import Organization, User, Workspace
@@ -15,6 +16,8 @@ WORDS = {
     OrganizationRole.ADMINISTRATOR: "Administrator: also ADMIN everywhere, profile and audit log",
     OrganizationRole.OWNER: "Owner: everything",
 }
+BY_MAIL = [("mail", "By mail, to this address"), ("link", "I copy the link and hand it over")]
+BY_HAND = [BY_MAIL[1], ("mail", "I copy the link; a mail with it is printed in the server's terminal, too")]
 
 
 def role_field(actor: User, **values: Any) -> forms.TypedChoiceField:
@@ -105,13 +108,16 @@ class InviteForm(VerbForm):
             self.fields[name] = forms.ChoiceField(
                 label=place.name,
                 choices=[("", "No access"), *Access.role_choices()],
+                initial=Access.READ.name if place.pk == actor.last_workspace_id else "",
                 required=False,
                 error_messages={"invalid_choice": "Choose a role from the list."},
             )
+        delivered = mail.delivers()
         self.fields["way"] = forms.ChoiceField(
             label="How the link gets there",
-            choices=[("mail", "By mail, to this address"), ("link", "I copy the link and hand it over")],
-            initial="mail",
+            choices=BY_MAIL if delivered else BY_HAND,
+            initial="mail" if delivered else "link",
+            help_text="" if delivered else "No mail server is configured: hand the link over yourself.",
             error_messages={"required": "Choose one.", "invalid_choice": "Choose one from the list."},
         )
 
