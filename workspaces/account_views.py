@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from flashback import mail
 from flashback.errors import Conflict, Invalid, NotFound
-from flashback.web import see_other
+from flashback.web import problem_page, see_other
 from workspaces import email_change, own_sessions, people, second_factor
 from workspaces.access import OrganizationRole
 from workspaces.account_forms import AccountForm, EmailForm
@@ -43,7 +43,7 @@ def theme(request: Request) -> HttpResponse:
     try:
         people.choose_theme(request.user, request.POST.get("theme", "unknown"))
     except Invalid as invalid:
-        return HttpResponse(invalid.message, status=422, content_type="text/plain; charset=utf-8")
+        return problem_page(request, 422, invalid.message)
     return HttpResponse(status=204)
 
 
