@@ -7,7 +7,7 @@ Whatever other middleware or Django itself answers with a status of 300 and more
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.client import responses
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 ROOT = "/api"
 KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+STATUSES = {status.value for status in HTTPStatus}
 MESSAGES = {
     400: "The request cannot be read.",
     403: "This is not allowed.",
@@ -79,7 +80,7 @@ class ApiMiddleware:
             return response
         if status < 400:  # nothing under /api leads elsewhere
             status = 404
-        message = MESSAGES.get(status, f"{responses.get(status, 'Error')}.")
+        message = MESSAGES.get(status) or f"{HTTPStatus(status).phrase if status in STATUSES else 'Error'}."
         if status == 500 and (incident := request.META.get(INCIDENT)):
             message = f"{message} It is incident {incident} in the server's log."
         answer = problem(status, message)

@@ -1,6 +1,5 @@
 """`manage.py demo`: a sample organization to look around in, made offline."""
 
-import socket
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ai_llm.sandbox import Sandbox, certificate
+from flashback import outbound
 from flashback.allowlist import current_allow, is_listed
 from flashback.errors import Conflict, Invalid
 from repositories import demo
@@ -100,9 +100,11 @@ def sandbox() -> Iterator[str]:
 
 def _running(origin: str) -> str:
     """Return `origin` when the sandbox provider answers there; otherwise another program has its port."""
-    with socket.create_connection((LOOPBACK, settings.SANDBOX_PORT), timeout=2) as connection:
-        connection.sendall(b"GET /vertex/service-account.json HTTP/1.0\r\n\r\n")
-        connection.settimeout(2)
-        if b"service_account" in connection.recv(4096):
-            return origin
+    request = outbound.Request("GET", f"{origin}/vertex/service-account.json")
+    try:
+        answer = outbound.send(request, secrets=[], origins=[origin], total=5)
+    except outbound.Failure:
+        answer = None
+    if answer is not None and b"service_account" in answer.body:
+        return origin
     raise CommandError(f"Another program uses port {settings.SANDBOX_PORT}. Stop it, then run this again.")
