@@ -114,7 +114,7 @@ def prepared(build: Callable[..., Reads]) -> Prepared:
 def fast_cursor() -> Any:
     """Return a cursor; under PostgreSQL one whose statements the server plans once too, when it has seen them twice."""
     wrapper: Any = connections[ALIAS]
-    if wrapper.vendor != "postgresql":
+    if wrapper.vendor != "postgresql" or wrapper.queries_logged:  # of a planned statement a log would see no text
         return wrapper.cursor()
     from django.db.backends.postgresql.base import ServerBindingCursor  # it loads the driver
 
