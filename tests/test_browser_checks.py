@@ -37,7 +37,7 @@ FAULTS = [
     ("nobody", f"http://{NOBODY_LISTENS}/v1", SECRET, "Nothing listens there", ("link", "Edit the API Endpoint")),
     ("quota", "{origin}/quota/v1", SECRET, "Quota used up", ("button", "Validate again")),
     ("busy", "{origin}/busy/v1", SECRET, "Accepted, but busy", ("button", "Validate again")),
-    ("restricted", "{origin}/scope/v1", SECRET, "Not allowed to list models", ("link", "Replace the secret")),
+    ("restricted", "{origin}/scope/v1", SECRET, "Not allowed to list models", ("link", "Send one tiny message")),
     ("shield", "{origin}/shield/v1", SECRET, "A shield is in front", ("text", "Ask the operator of this installation")),
     ("overloaded", "{origin}/down/v1", SECRET, "The provider is overloaded", ("button", "Validate again")),
     ("internal", "https://no-such-host.example/v1", SECRET, "The address cannot be called",
