@@ -272,7 +272,7 @@ def test_signing_out_kills_the_session_and_clears_the_browser(console: Console) 
     visitor.get("/account/logout")
     old = dict(visitor.cookies)
     answer = visitor.post("/account/logout")
-    assert (answer.status, answer.headers["location"]) == (303, "/account/login")
+    assert (answer.status, answer.headers["location"]) == (303, "/account/login?signed_out=1")
     assert answer.headers["clear-site-data"] == '"cache", "storage"'
     for cookies in (visitor.cookies, old):
         visitor.cookies = dict(cookies)
