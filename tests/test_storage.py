@@ -210,18 +210,21 @@ def test_pages_are_503_while_postgresql_is_stopped_and_the_first_one_afterwards_
 def test_a_restart_of_postgresql_under_requests_gives_no_500_and_none_fails_afterwards(how, own, on_postgres):
     with signed_in_console(on_postgres, DATABASE_URL=own.url) as (child, visitor):
         ended = threading.Event()
+        met = {200: threading.Event(), 503: threading.Event()}
 
         def look(tab):
             seen = Counter()
             while not ended.is_set():
-                seen[tab.get(PAGE).status] += 1
+                status = tab.get(PAGE).status
+                seen[status] += 1
+                met.get(status, ended).set()
             return seen
 
         with ThreadPoolExecutor(4) as pool:
             readers = [pool.submit(look, twin(visitor)) for _ in range(4)]
-            time.sleep(0.5)
+            met[200].wait(30)
             own.stop(how)
-            time.sleep(0.5)
+            met[503].wait(30)
             own.start()
             ended.set()
             seen = sum((reader.result() for reader in readers), Counter())
