@@ -103,6 +103,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "workspaces.sessions.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "flashback.preload.PreloadMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "flashback.web.HtmxPagesMiddleware",
     "flashback.web.ProblemsMiddleware",

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
+from flashback import preload
 from flashback.errors import NotFound
 from workspaces import access, spaces
 from workspaces.models import User, Workspace
@@ -52,6 +53,8 @@ def in_workspace(view: Page[P]) -> Callable[..., HttpResponseBase]:
             raise NotFound("There is no workspace here that you can see. Choose one in the menu at the top.")
         request.workspace, request.access, request.may_write = found, role, role >= access.Access.WRITE
         if request.user.last_workspace_id != found.pk:
+            if preload.asked(request):
+                return preload.nothing()
             User.objects.filter(pk=request.user.pk).update(last_workspace=found)
         return view(request, *arguments, **keywords)
 

@@ -130,8 +130,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
 
-const LOST = "The server could not be reached. What you typed is still here: try again.";
-document.addEventListener("htmx:sendError", () => toast(LOST, "bad"));
+document.addEventListener("htmx:sendError", () => toast("The server could not be reached. What you typed is still here: try again.", "bad"));
 document.addEventListener("htmx:timeout", () => toast("This took too long. What you typed is still here: try again.", "bad"));
 document.addEventListener("htmx:responseError", (event) => {
   const status = event.detail.xhr.status;
@@ -161,8 +160,10 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
   history.replaceState(history.state, "", next);
 });
 
-// --- Sorting by dragging: what serves it is fetched where there is something to sort ---
+// --- Fetched where it is needed: sorting by dragging, and asking ahead for the page behind a link ---
 
+const { preload } = document.currentScript.dataset;
 const fetchSorting = () => document.querySelectorAll("[data-sort]").forEach((list) => import(list.dataset.sort));
 document.addEventListener("htmx:afterSettle", fetchSorting);
 fetchSorting();
+if (preload) for (const sign of ["pointerover", "focusin"]) document.addEventListener(sign, () => import(preload), { once: true });
