@@ -9,10 +9,9 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from ai_llm import api_answers as answers
-from ai_llm import api_checks, api_provider_keys, api_rotation, api_shown, configs, lifecycle
+from ai_llm import api_checks, api_provider_keys, api_reads, api_rotation, api_shown, configs, lifecycle
 from ai_llm import api_schemas as shapes
 from ai_llm.api_found import FIELDS, ai_llm, as_id, given_key, provider_key, workspace
-from ai_llm.listing import ORDERS
 from ai_llm.models import AiLlm, Type
 from flashback import etags, idempotency, names
 from flashback.errors import Conflict, Denied, Invalid
@@ -74,15 +73,19 @@ def list_ai_llms(request: HttpRequest, query: Query[shapes.AiLlmFilters]) -> ans
     Without a workspace these are all that you can see. An id that leads nowhere answers an empty list.
     """
     actor = bearer.caller(request).person
-    rows = _filtered(_visible(actor, query.workspace_id), query)
     if query.page is not None and query.skip:
         raise Invalid({"page": ONE_WAY})
     take = query.take or (PAGE if query.page else None)
     start = (query.page - 1) * (take or 0) if query.page else query.skip
-    ordered = rows.order_by(ORDERS[query.sort], "pk")
-    page = api_shown.ai_llms(actor, ordered[start:] if take is None else ordered[start : start + take])
-    whole = take is None and not start
-    return answers.AiLlmList(ai_llms=page, total=len(page) if whole else rows.count())
+    stop = None if take is None else start + take
+    workspace_id = None if query.workspace_id is None else as_id(query.workspace_id)
+    if query.q or query.ai_type or query.state:
+        rows = _filtered(api_reads.visible(actor, workspace_id), query)
+        ordered = api_reads.ordered(rows, query.sort).values_list(*api_shown.COLUMNS)
+        found, total = list(ordered[start:stop]), rows.count()
+    else:
+        found, total = api_reads.page(actor, workspace_id, order=query.sort, start=start, stop=stop)
+    return answers.AiLlmList(ai_llms=api_shown.ai_llms(actor, found), total=total)
 
 
 @router.get("/ai/llm/available", response=answers.AiLlmList, auth=bearer.read)
@@ -92,8 +95,8 @@ def list_available_ai_llms(request: HttpRequest) -> answers.AiLlmList:
     These are the ones to offer where a repository is given an AI LLM.
     """
     actor = bearer.caller(request).person
-    rows = _visible(actor, None).filter(api_shown.available())
-    found = api_shown.ai_llms(actor, rows.order_by("-created_at", "pk"))
+    rows = api_reads.visible(actor).filter(api_shown.available())
+    found = api_shown.ai_llms(actor, api_reads.ordered(rows, "newest").values_list(*api_shown.COLUMNS))
     return answers.AiLlmList(ai_llms=found, total=len(found))
 
 
@@ -103,10 +106,10 @@ def show_ai_llm_stats(request: HttpRequest, query: Query[shapes.StatsFilters]) -
 
     All that you can see, or the one that is asked for. Counters are text. They are zero until there is traffic.
     """
-    rows = _visible(bearer.caller(request).person, None)
+    rows = api_reads.visible(bearer.caller(request).person)
     if query.ai_llm_id is not None:
         rows = rows.filter(pk=as_id(query.ai_llm_id))
-    ids = rows.order_by("-created_at", "pk").values_list("pk", flat=True)
+    ids = api_reads.ordered(rows, "newest").values_list("pk", flat=True)
     return answers.AiLlmStats(stats=[answers.AiLlmFigures(ai_llm_id=pk) for pk in ids])
 
 
@@ -115,7 +118,8 @@ def show_ai_llm(request: HttpRequest, id: UUID) -> answers.AiLlmDetail:
     """Show one AI LLM."""
     row = ai_llm(request, id)
     etags.show(request, api_shown.tag(row))
-    (found,) = api_shown.ai_llms(bearer.caller(request).person, AiLlm.objects.filter(pk=row.pk))
+    read = AiLlm.objects.filter(pk=row.pk).values_list(*api_shown.COLUMNS)
+    (found,) = api_shown.ai_llms(bearer.caller(request).person, read)
     return answers.AiLlmDetail(ai_llm=found)
 
 
@@ -179,11 +183,6 @@ def enable_ai_llm(request: HttpRequest, id: UUID) -> Success:
 router.add_router("", api_checks.router)
 router.add_router("", api_rotation.router)
 router.add_router("", api_provider_keys.router)
-
-
-def _visible(actor: User, workspace_id: str | None) -> "QuerySet[AiLlm]":
-    rows: QuerySet[AiLlm] = AiLlm.objects.visible_to(actor)
-    return rows if workspace_id is None else rows.filter(workspace=as_id(workspace_id))
 
 
 def _filtered(rows: "QuerySet[AiLlm]", query: shapes.AiLlmFilters) -> "QuerySet[AiLlm]":

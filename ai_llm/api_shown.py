@@ -1,6 +1,6 @@
 """How the API shows AI LLMs, checks and provider keys: a fixed number of queries, however many rows there are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,6 +12,7 @@ from ai_llm import api_answers as answers
 from ai_llm import expiry, listing, outcomes, provider_keys
 from ai_llm.models import DISABLED, NEVER, UNAVAILABLE, AiLlm, Check, Credential, Type, Verdict
 from flashback import etags, sealed
+from flashback.prepared import padded, prepared
 from workspaces.models import User
 
 MASK = "********"
@@ -74,9 +75,9 @@ def tag(row: AiLlm | Credential) -> str:
     return etags.of(row.pk, row.version)
 
 
-def ai_llms(actor: User, rows: "QuerySet[AiLlm]") -> list[answers.AiLlmShown]:
-    """Return these AI LLMs, all visible to `actor` and so of one organization, as answers; two queries."""
-    found = [Row(*values) for values in rows.values_list(*COLUMNS)]
+def ai_llms(actor: User, rows: Iterable[Sequence[Any]]) -> list[answers.AiLlmShown]:
+    """Return AI LLMs, read as `COLUMNS` and all visible to `actor`, so of one organization, as answers; one query."""
+    found = [Row(*values) for values in rows]
     repos, now = _repos([row.id for row in found]), timezone.now()
     organization = actor.organization_id or UUID(int=0)  # without one nothing is visible
     return [_ai_llm(row, organization, repos.get(row.id, []), now) for row in found]
@@ -169,14 +170,20 @@ def _said(found: dict[str, Any]) -> str:
 
 
 def _repos(ids: list[UUID]) -> dict[UUID, list[answers.RepoOfAiLlm]]:
-    """Return the repositories of these AI LLMs. They are reached by their names: what they are is decided elsewhere."""
+    """Return the repositories of these AI LLMs."""
+    found: dict[UUID, list[answers.RepoOfAiLlm]] = {}
+    for pk, repo, name, created_at in _used(*padded(ids, 1, 10, 50)) if ids else ():
+        found.setdefault(pk, []).append(answers.RepoOfAiLlm(id=repo, name=name, created_at=created_at))
+    return found
+
+
+@prepared
+def _used(*ids: UUID) -> "QuerySet[AiLlm, Any]":
+    # They are reached by their names: what repositories are is decided elsewhere.
     repository = "attachments__repository"
     used = AiLlm.objects.filter(pk__in=ids, **{f"{repository}__deleted_at__isnull": True, "attachments__isnull": False})
     columns = [f"{repository}__{column}" for column in ("id", "name", "created_at")]
-    found: dict[UUID, list[answers.RepoOfAiLlm]] = {}
-    for pk, repo, name, created_at in used.order_by(f"{repository}__name_key").values_list("pk", *columns):
-        found.setdefault(pk, []).append(answers.RepoOfAiLlm(id=repo, name=name, created_at=created_at))
-    return found
+    return used.order_by(f"{repository}__name_key").values_list("pk", *columns)
 
 
 def _ai_llm(row: Row, organization: UUID, repos: list[answers.RepoOfAiLlm], now: datetime) -> answers.AiLlmShown:

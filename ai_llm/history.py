@@ -61,9 +61,8 @@ def keep(actor: User | None, tested: AiLlm, result: Result, *, kind: str = Check
     are not those that were tested any more, or the AI LLM was deleted.
     """
     with transaction.atomic():
-        rows = AiLlm.objects.select_for_update(of=("self",)).filter(pk=tested.pk, deleted_at=None)
-        row = rows.filter(version=tested.version, credential=tested.credential).first()
-        if row is None:
+        row: AiLlm | None = next(iter(_locked(tested.pk)), None)
+        if row is None or (row.version, row.credential_id) != (tested.version, tested.credential_id):
             raise Conflict("This AI LLM was changed or deleted while the check ran. Validate it again.")
         check = Check(ai_llm=row, at=timezone.now(), by=actor, scheduled=actor is None, kind=kind, **_columns(result))
         check.save(force_insert=True)
@@ -76,6 +75,11 @@ def keep(actor: User | None, tested: AiLlm, result: Result, *, kind: str = Check
         _record(actor, row, check, before, tested)
     metrics.count_check(check.verdict, kind=check.kind, by="person" if actor is not None else "schedule")
     return check
+
+
+@prepared
+def _locked(id: UUID) -> "QuerySet[AiLlm]":
+    return AiLlm.objects.select_for_update(of=("self",)).filter(pk=id, deleted_at=None)
 
 
 def forget(row: AiLlm) -> None:
@@ -147,11 +151,15 @@ def _record(actor: User | None, row: AiLlm, check: Check, before: str, tested: A
 
 def _thin(row: AiLlm) -> None:
     """Keep the newest 50 checks; of the older ones the last of each day (UTC) for 400 days, and the one shown."""
-    checks = Check.objects.filter(ai_llm=row)
-    old = checks.order_by("-at", "-pk").values_list("pk", "at")[KEPT:]
-    doomed = [pk for pk in _superfluous(old, timezone.now() - KEPT_AT_MOST) if pk != row.last_check_id]
+    superfluous = _superfluous(_old(row.pk), timezone.now() - KEPT_AT_MOST)
+    doomed = [pk for pk in superfluous if pk != row.last_check_id]
     if doomed:
-        checks.filter(pk__in=doomed).delete()
+        Check.objects.filter(ai_llm=row, pk__in=doomed).delete()
+
+
+@prepared
+def _old(ai_llm: UUID) -> "QuerySet[Check, Any]":
+    return Check.objects.filter(ai_llm=ai_llm).order_by("-at", "-pk").values_list("pk", "at")[KEPT:]
 
 
 def _superfluous(old: Iterable[tuple[UUID, datetime]], end: datetime) -> Iterable[UUID]:

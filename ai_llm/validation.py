@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Collection
 from typing import Any
+from uuid import UUID
 
 from django.core.cache import cache
+from django.db.models import QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 from ai_llm import credentials, history
@@ -13,6 +15,7 @@ from ai_llm.outcomes import Result, present
 from ai_llm.probing import Probe, run
 from ai_llm.providers import Judgement
 from flashback.errors import Conflict, NotFound
+from flashback.prepared import prepared
 from flashback.sealed import Unsealable
 from workspaces import access
 from workspaces.access import Access
@@ -62,10 +65,15 @@ def validate(actor: User, ai_llm: AiLlm) -> Check:
     """
     access.require(actor, ai_llm.workspace, Access.WRITE, support="ai_llm.validate_aillm")
     count(actor)
-    tested = AiLlm.objects.select_related("workspace", "credential").filter(pk=ai_llm.pk, deleted_at=None).first()
+    tested: AiLlm | None = next(iter(_stored(ai_llm.pk)), None)
     if tested is None:
         raise NotFound
     return history.keep(actor, tested, not_busy(run_stored(tested)))
+
+
+@prepared
+def _stored(id: UUID) -> "QuerySet[AiLlm]":
+    return AiLlm.objects.select_related("workspace", "credential").filter(pk=id, deleted_at=None)
 
 
 def models_of(ai_llm: AiLlm) -> list[str]:

@@ -23,9 +23,11 @@ from django.db.models.sql.compiler import SQLCompiler
 
 ALIAS = "default"
 PLANNED_AFTER = 1  # of the same statement on the same connection
+MOST = 500  # plans that a connection keeps
 PLANS = "flashback_plans"  # the attribute of a connection that holds them; each thread has a connection of its own
 Value = UUID | datetime | str
 Reads = QuerySet[Any, Any] | Sequence[QuerySet[Any, Any]]
+Converter = Callable[[Any], Any]
 
 
 class Plan(NamedTuple):
@@ -33,8 +35,7 @@ class Plan(NamedTuple):
 
     sql: str
     parameters: tuple[Any, ...]
-    compiler: SQLCompiler
-    converters: dict[int, Any]
+    converters: "Sequence[tuple[int, Converter]]" = ()
     maker: "Maker | None" = None
 
 
@@ -75,13 +76,18 @@ class Prepared:
         key = (self.build, len(arguments), *shape.items())
         plan = plans.get(key)
         if plan is None:
-            plan = plans[key] = self._plan(arguments, shape)
+            plan = self._plan(arguments, shape)
+            if len(plans) < MOST:
+                plans[key] = plan
         values = [_adapted(value) for value in arguments]
         with fast_cursor() as cursor:
             cursor.execute(plan.sql, [values[one.number] if type(one) is Argument else one for one in plan.parameters])
             rows = cursor.fetchall()
         if plan.converters:
-            rows = plan.compiler.apply_converters(rows, plan.converters)
+            rows = list(map(list, rows))
+            for place, convert in plan.converters:
+                for row in rows:
+                    row[place] = convert(row[place])
         return [plan.maker(row) for row in rows] if plan.maker else list(rows)
 
     def _plan(self, arguments: Sequence[Value], shape: dict[str, Any]) -> Plan:
@@ -95,11 +101,11 @@ class Prepared:
             raise TypeError(f"{self.build.__qualname__} does not compare a column with each of its arguments as it is.")
         sql = _joined([sql for sql, _ in parts])
         if len(parts) > 1:
-            return Plan(sql, found, compilers[0], {})
+            return Plan(sql, found)
         columns = [expression for expression, _, _ in compilers[0].select[: compilers[0].col_count]]
         objects = isinstance(built, QuerySet) and issubclass(built._iterable_class, ModelIterable)
         maker = Maker(compilers[0]) if objects else None
-        return Plan(sql, found, compilers[0], compilers[0].get_converters(columns), maker)
+        return Plan(sql, found, _converters(compilers[0].get_converters(columns)), maker)
 
 
 def prepared(build: Callable[..., Reads]) -> Prepared:
@@ -140,6 +146,38 @@ def _joined(parts: Sequence[str]) -> str:
         return parts[0]
     selects = (f"SELECT {number}, part.* FROM ({sql}) AS part" for number, sql in enumerate(parts))  # noqa: S608 - Django's
     return " UNION ALL ".join(selects)
+
+
+def _converters(found: dict[int, tuple[list[Any], Any]]) -> list[tuple[int, Converter]]:
+    """Return what makes a value of Python of each column that needs it. SQLite's moments and ids are most of them."""
+    wrapper = connections[ALIAS]
+    quick: dict[Any, Converter] = {}
+    if wrapper.vendor == "sqlite" and wrapper.timezone == UTC:
+        quick[wrapper.ops.convert_datetimefield_value] = _moment  # type: ignore[attr-defined]
+        quick[wrapper.ops.convert_uuidfield_value] = _id  # type: ignore[attr-defined]
+
+    def chained(converters: list[Any], expression: Any) -> Converter:
+        if len(converters) == 1 and converters[0] in quick:
+            return quick[converters[0]]
+
+        def convert(value: Any) -> Any:
+            for one in converters:
+                value = one(value, expression, wrapper)
+            return value
+
+        return convert
+
+    return [(place, chained(converters, expression)) for place, (converters, expression) in found.items()]
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    if isinstance(value, str):  # of a column whose type SQLite does not know, as that of an expression
+        value = datetime.fromisoformat(value)
+    return None if value is None else value.replace(tzinfo=UTC)
+
+
+def _id(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)
 
 
 def _mark(argument: Value, number: int) -> Value:

@@ -14,11 +14,13 @@ from uuid import UUID
 import jwt
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from flashback import tokens
 from flashback.errors import Denied, NotFound
+from flashback.prepared import prepared
 from workspaces import events, sources
 from workspaces.models import User
 from workspaces.token_models import Login, RefreshToken
@@ -138,15 +140,20 @@ def live_of(person: User) -> list[Login]:
 def authenticate(text: str) -> Login:
     """Return the login that an access token stands on, with its person; one query. Raises `Ended`."""
     claims = _claims(text)
-    rows = Login.objects.select_related("user__organization").filter(pk=claims["sid"]) if claims else None
-    login = rows.first() if rows is not None else None
-    if claims is None or login is None or str(login.user_id) != claims["userId"] or not _stands(login):
+    found = _with_person(UUID(claims["sid"])) if claims else []
+    if claims is None or not found or str(found[0].user_id) != claims["userId"] or not _stands(found[0]):
         raise Ended
+    login: Login = found[0]
     if (claims["type"] == ACCESS) != login.verified:
         raise Ended
     if login.last_used_at <= timezone.now() - USE_NOTED_EVERY:
         Login.objects.filter(pk=login.pk).update(last_used_at=timezone.now())
     return login
+
+
+@prepared
+def _with_person(id: UUID) -> "QuerySet[Login]":
+    return Login.objects.select_related("user__organization").filter(pk=id)
 
 
 def _stands(login: Login) -> bool:

@@ -5,6 +5,7 @@ A host that is not here is unknown: its list counts as proof only after the cont
 whose behaviour nobody has documented in public.
 """
 
+from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -27,6 +28,8 @@ class Index:
         self.suffixes = [(host, row) for host, row in hosts if host.startswith(".")]
         self.ports = {host: row for host, row in hosts if host.startswith(":")}
         self.slugs = {row.slug: row for row in rows}
+        # A check asks a dozen times for the row of one endpoint.
+        self.pick = lru_cache(maxsize=512)(self._pick)
 
     def of_suffix(self, host: str) -> Recipe | None:
         """Return the row of a host that ends in a known suffix, with something before it."""
@@ -42,6 +45,11 @@ class Index:
         row = self.ports.get(f":{located.rpartition(':')[2]}")
         return None if row is None or not host or addresses.is_public(host) else row
 
+    def _pick(self, endpoint: str) -> Recipe | None:
+        host, located = addresses.host_of(endpoint), addresses.host_and_port(endpoint)
+        known = self.exact.get(located) or self.exact.get(host) or self.of_suffix(host)
+        return known or self.practised(endpoint) or self.of_port(host, located)
+
 
 RECIPES = collected()
 INDEX = Index(RECIPES)
@@ -52,9 +60,7 @@ def pick(endpoint: str) -> Recipe | None:
 
     Decided by host and port, by host, by suffix, by the sandbox provider's layout, by the port of a host inside.
     """
-    host, located = addresses.host_of(endpoint), addresses.host_and_port(endpoint)
-    known = INDEX.exact.get(located) or INDEX.exact.get(host) or INDEX.of_suffix(host)
-    return known or INDEX.practised(endpoint) or INDEX.of_port(host, located)
+    return INDEX.pick(endpoint)
 
 
 def presets() -> tuple[Preset, ...]:

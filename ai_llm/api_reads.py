@@ -1,0 +1,60 @@
+"""Reads for the API's list of AI LLMs. The usual ones are put together once: everything, or all of a workspace."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from ai_llm.api_shown import COLUMNS
+from ai_llm.listing import ORDERS
+from ai_llm.models import AiLlm
+from flashback.prepared import prepared
+from workspaces.access import OrganizationRole
+from workspaces.models import User
+
+
+def visible(actor: User, workspace: UUID | None = None) -> "QuerySet[AiLlm]":
+    """Return the AI LLMs that exist for `actor`, or those of one workspace."""
+    rows: QuerySet[AiLlm] = AiLlm.objects.visible_to(actor)
+    return rows if workspace is None else rows.filter(workspace=workspace)
+
+
+def page(
+    actor: User, workspace: UUID | None, *, order: str, start: int, stop: int | None
+) -> tuple[list[tuple[Any, ...]], int]:
+    """Return the rows `start` to `stop` of `visible` as `COLUMNS`, and how many rows there are."""
+    limits = actor.limits
+    if limits is not None and limits.workspace is not None:
+        if workspace not in {None, limits.workspace}:
+            return [], 0
+        workspace = limits.workspace
+    if not actor.is_active or actor.organization_id is None:
+        return [], 0
+    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
+    values = [actor.organization_id, *([] if manages else [actor.pk]), *([] if workspace is None else [workspace])]
+    shape = {"manages": manages, "narrow": workspace is not None}
+    rows = _rows(*values, **shape, order=order, start=start, stop=stop)
+    whole = start == 0 and (stop is None or len(rows) < stop)
+    return rows, len(rows) if whole else sum(number for (number,) in _numbers(*values, **shape))
+
+
+@prepared
+def _rows(*values: UUID, order: str, start: int, stop: int | None, **shape: bool) -> "QuerySet[AiLlm, Any]":
+    return ordered(_reached(values, **shape), order).values_list(*COLUMNS)[start:stop]
+
+
+@prepared
+def _numbers(*values: UUID, **shape: bool) -> "QuerySet[AiLlm, Any]":
+    return _reached(values, **shape).values("workspace").annotate(number=Count("*")).values_list("number")
+
+
+def ordered(rows: "QuerySet[AiLlm]", order: str) -> "QuerySet[AiLlm]":
+    """Return `rows` in an order of `ORDERS`, those that are equal in it always the same way."""
+    return rows.order_by(ORDERS[order], "pk")
+
+
+def _reached(values: tuple[UUID, ...], *, manages: bool, narrow: bool) -> "QuerySet[AiLlm]":
+    """Return `visible` for somebody of whom the organization is known and, unless they manage all of it, the id."""
+    role = OrganizationRole.ADMINISTRATOR if manages else OrganizationRole.USER
+    person = User(pk=None if manages else values[1], organization_id=values[0], organization_role=role)
+    return visible(person, values[-1] if narrow else None)
