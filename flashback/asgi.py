@@ -1,5 +1,7 @@
 """The application that the server runs: the pages (sync Django in a pool of threads) behind the front door."""
 
+import gc
+
 from django.conf import settings
 
 from flashback import health
@@ -15,3 +17,7 @@ application = Front(
     trusted_proxies=settings.TRUSTED_PROXIES,
     ready=health.reasons,
 )
+
+# What is loaded by now stays as long as the process does: the collector of garbage need not look at it ever again.
+gc.collect()
+gc.freeze()

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from flashback import names
+from flashback.prepared import padded, prepared
 from repositories.models import AiApiKey, Attachment, KeySecret, Repository
 from workspaces.models import Workspace
 
@@ -216,27 +217,37 @@ def key_rows(ids: Sequence[UUID], *, makers: bool = False) -> list[KeyRow]:
 
     With `makers` the secrets bring along who made them.
     """
-    rows = {row.id: row for row in _key_rows(AiApiKey.objects.filter(pk__in=ids))}
+    found = AiApiKey.objects.filter(pk__in=ids).values_list(*KeyRow.COLUMNS)
+    rows = {row.id: row for row in (KeyRow(*columns) for columns in found)}
     return _with_secrets([rows[pk] for pk in ids if pk in rows], makers=makers)
 
 
 def keys_of(repository: Repository, most: int = 10) -> tuple[list[KeyRow], int]:
     """Return the newest keys of a repository that are not revoked, and how many there are."""
-    keys = AiApiKey.objects.filter(repository=repository, revoked_at=None).order_by("-created_at")
-    rows = _key_rows(keys[: most + 1])
+    rows = [KeyRow(*columns) for columns in _newest_keys(repository.pk, most=most + 1)]
+    keys = AiApiKey.objects.filter(repository=repository, revoked_at=None)
     return _with_secrets(rows[:most]), keys.count() if len(rows) > most else len(rows)
 
 
-def _key_rows(keys: "QuerySet[AiApiKey]") -> list[KeyRow]:
-    return [KeyRow(*columns) for columns in keys.values_list(*KeyRow.COLUMNS)]
+@prepared
+def _newest_keys(repository: UUID, *, most: int) -> "QuerySet[AiApiKey, Any]":
+    keys = AiApiKey.objects.filter(repository=repository, revoked_at=None).order_by("-created_at")
+    return keys.values_list(*KeyRow.COLUMNS)[:most]
 
 
 def _with_secrets(rows: list[KeyRow], *, makers: bool = False) -> list[KeyRow]:
+    if not rows:
+        return []
     secrets: dict[UUID, list[KeySecret]] = {}
-    found = KeySecret.objects.filter(key__in=[row.id for row in rows]).order_by("-made_at")
-    for secret in found.select_related("made_by") if makers else found:
+    for secret in _secrets_of(*padded([row.id for row in rows], 10, PAGE_SIZE), makers=makers):
         secrets.setdefault(secret.key_id, []).append(secret)
     return [replace(row, secrets=secrets.get(row.id, [])) for row in rows]
+
+
+@prepared
+def _secrets_of(*keys: UUID, makers: bool) -> "QuerySet[KeySecret]":
+    found = KeySecret.objects.filter(key__in=keys).order_by("-made_at")
+    return found.select_related("made_by") if makers else found
 
 
 @dataclass(frozen=True)
@@ -275,7 +286,7 @@ def attention(workspace: Workspace, most: int = 5) -> dict[str, list[Any]]:
     rows: QuerySet[Repository] = Repository.objects.of(workspace)
     empty = _in_state(rows.filter(disabled_at=None), "empty").order_by("name_key")
     return {
-        "keys": _key_rows(ending[:most]),
+        "keys": [KeyRow(*columns) for columns in ending.values_list(*KeyRow.COLUMNS)[:most]],
         "empty": list(empty.values("id", "name")[:most]),
     }
 

@@ -34,8 +34,8 @@ class RepositoryQuerySet(models.QuerySet["Repository"]):
         workspaces: WorkspaceQuerySet = Workspace.objects.visible_to(actor)
         return self.filter(deleted_at=None, workspace__in=workspaces)
 
-    def of(self, workspace: Workspace) -> Self:
-        """The repositories of one workspace that are not deleted."""
+    def of(self, workspace: Workspace | uuid.UUID) -> Self:
+        """The repositories of one workspace, or of the one with this id, that are not deleted."""
         return self.filter(deleted_at=None, workspace=workspace)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,6 +15,7 @@ from ai_llm.forms import refuse
 from ai_llm.models import AiLlm
 from flashback import notices
 from flashback.errors import Invalid, NotFound
+from flashback.prepared import prepared
 from flashback.web import see_other
 from repositories import attachments, forms, listing, reachable, repos
 from repositories.models import Repository
@@ -197,12 +199,18 @@ def form_page(request: Request, template: str, form: Any, **values: Any) -> Http
 
 def found(request: Request, id: UUID, needed: Access = Access.READ) -> Repository:
     """Return the repository of this workspace, or raise `NotFound`; then `Denied` unless `needed` is there."""
-    rows = Repository.objects.visible_to(request.user).filter(workspace=request.workspace)
-    row = rows.select_related("workspace", "created_by").filter(pk=id).first()
+    # The workspace is one that this person may see: the address was resolved to it.
+    row: Repository | None = next(iter(_with_maker(request.workspace.pk, id)), None)
     if row is None:
         raise NotFound("There is no repository here that you can see. It may be in another workspace, or deleted.")
     access.require(request.user, request.workspace, needed)
+    row.workspace = request.workspace
     return row
+
+
+@prepared
+def _with_maker(workspace: UUID, id: UUID) -> "QuerySet[Repository]":
+    return Repository.objects.of(workspace).filter(pk=id).select_related("created_by")
 
 
 def _live(row: Repository) -> dict[str, Any]:

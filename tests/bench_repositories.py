@@ -43,16 +43,18 @@ def watch(execute, sql, params, many, context):
         return execute(sql, params, many, context)
     finally:
         asked.append(time.perf_counter() - begin)
-own = []
+def own():
+    asked.clear()
+    begin = time.perf_counter()
+    keys.authenticate(bearer)
+    took = time.perf_counter() - begin
+    assert len(asked) == 1
+    return (took - asked[0]) * 1e6
+def spell():
+    time.sleep(0.3)
+    return median(own() for _ in range(200))
 with connection.execute_wrapper(watch):
-    for _ in range(500):
-        asked.clear()
-        begin = time.perf_counter()
-        keys.authenticate(bearer)
-        took = time.perf_counter() - begin
-        assert len(asked) == 1
-        own.append((took - asked[0]) * 1e6)
-print(median(own))
+    print(min(spell() for _ in range(5)))
 """
 
 
