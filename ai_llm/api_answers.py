@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from ai_llm.api_schemas import LATER, STATE_HELP
-from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Counter, Output, Success
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Counter, Output, Success, is_none
 
 
 class RepoOfAiLlm(Output):
@@ -31,7 +31,7 @@ class AiLlmShown(Output):
     # The client's type says that it may be missing, not that it may be null.
     api_key_id: UUID | None = Field(
         default=None,
-        exclude_if=lambda value: value is None,
+        exclude_if=is_none,
         description="The provider key that it uses; absent with an own secret.",
         examples=[EXAMPLE_ID],
     )

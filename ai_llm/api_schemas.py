@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from flashback.schemas import EXAMPLE_ID, CommaList, Id, Input, Moment
+from flashback.schemas import EXAMPLE_ID, CommaList, Id, Input, Moment, OptionalId
 
 LATER = "2027-03-31T23:59:59.000Z"
 TypeName = Literal["OPENAI", "GOOGLE", "ANTHROPIC", "AWS", "OTHER"]
@@ -126,7 +126,7 @@ class NewAiLlm(Input):
     endpoint: str | None = Endpoint
     key: str | None = Key
     secret: str | None = Secret
-    api_key_uuid: Id | None = KeyId
+    api_key_uuid: OptionalId = KeyId
     keyless: bool = Field(default=False, description=KEYLESS, examples=[False])
 
 
@@ -147,7 +147,7 @@ class AiLlmChange(Input):
     secret: str | None = Field(
         default=None, description="A new API Secret takes the place of the old one for good.", examples=["sk-proj-…"]
     )
-    api_key_uuid: Id | None = Field(
+    api_key_uuid: OptionalId = Field(
         default=None,
         description="A provider key to use instead; null lets go of one, for the secret given with it.",
         examples=[EXAMPLE_ID],
@@ -184,7 +184,7 @@ class Trial(Input):
     endpoint: str | None = Endpoint
     key: str | None = Key
     secret: str | None = Secret
-    api_key_uuid: Id | None = KeyId
+    api_key_uuid: OptionalId = KeyId
     keyless: bool = Field(default=False, description=KEYLESS, examples=[False])
 
 

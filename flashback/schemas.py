@@ -35,6 +35,11 @@ class Output(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+def is_none(value: object) -> bool:
+    """Return whether a field stays out of an answer: for those that the public client's types call optional."""
+    return value is None
+
+
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("must be text")
@@ -68,6 +73,8 @@ Moment = Annotated[
 Counter = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+$")]
 # A list in a query: one parameter, its values joined with commas.
 CommaList = Annotated[list[str], BeforeValidator(_listed)]
+# An id in a body that a form may leave empty: "" is none.
+OptionalId = Annotated[Id | None, BeforeValidator(lambda value: None if value == "" else value)]
 # What the public client sends and this server has no use for. It may hold anything.
 Ignored = Annotated[Any, Field(default=None, description="Accepted and ignored.", examples=[None])]
 
@@ -83,7 +90,10 @@ class Answer(Output):
 class Success(Answer):
     """The answer to what returns nothing else."""
 
-    message: str | None = Field(default=None, description="One sentence for people.", examples=["Done."])
+    # The client's type says that it may be missing, not that it may be null.
+    message: str | None = Field(
+        default=None, exclude_if=is_none, description="One sentence for people.", examples=["Done."]
+    )
 
 
 class Failure(Output):

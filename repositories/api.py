@@ -20,7 +20,7 @@ router = Router(tags=["Repositories"])
 router.add_router("", api_attachments.router)
 router.add_router("", api_keys.router)
 
-FIELDS = {"storage_type": "storageType", "ai_llms": "repoAiLlms"}
+FIELDS = {"storage_type": "storageType", "ai_llms": "repoAiLlms", "patterns": "modelPatterns"}
 STAYS = "A repository stays in its workspace. Leave this out, or create another repository there."
 WHICH = "Name each AI LLM by its aiLlmId."
 NO_WORKSPACE = "There is no such workspace that you can see."
@@ -43,6 +43,7 @@ def create_repository(request: HttpRequest, body: shapes.NewRepo) -> shapes.Repo
         row = repos.create(actor, workspace, name=body.name, id=row_id, **_values(body))
         if wanted:
             attachments.attach(actor, row, wanted)
+            _allow(actor, row, body.repo_ai_llms)
     return shapes.RepoSaved(repo_id=row.pk, message=f"The repository {row.name} is created.")
 
 
@@ -115,7 +116,8 @@ def update_repository(request: HttpRequest, id: UUID, body: shapes.RepoChange) -
     """Change a repository, and what is attached to it.
 
     What is absent stays. `repoAiLlms` says all that will be attached, in the order of preference: those missing from it
-    are detached, and those that stay keep their patterns. With `If-Match` a change made meanwhile is refused (412).
+    are detached, and those that stay keep their patterns unless others are given. With `If-Match` a change made
+    meanwhile is refused (412).
     """
     actor = bearer.caller(request).person
     row = repos.get(actor, id)
@@ -129,6 +131,7 @@ def update_repository(request: HttpRequest, id: UUID, body: shapes.RepoChange) -
         etags.require(request, api_shown.tag(now))
         if wanted is not None:
             attachments.replace(actor, row, wanted)
+            _allow(actor, row, body.repo_ai_llms)
         now = repos.update(actor, row, name=body.name, **_values(body))
     now.refresh_from_db(fields=["version", "changed_at"])
     etags.show(request, api_shown.tag(now))
@@ -195,6 +198,14 @@ def _ids(wanted: list[shapes.AttachedRef]) -> list[UUID]:
     if None in found:
         raise Invalid({"repoAiLlms": WHICH})
     return [one for one in found if one is not None]
+
+
+def _allow(actor: User, row: Repository, wanted: list[shapes.AttachedRef] | None) -> None:
+    """Give attachments the patterns that stand in the list; one query when nothing is new."""
+    there = dict(row.attachments.values_list("ai_llm", "patterns"))
+    for ai_llm, one in zip(_ids(wanted or []), wanted or [], strict=True):
+        if one.model_patterns is not None and one.model_patterns != there[ai_llm]:
+            attachments.change(actor, row, ai_llm, patterns=one.model_patterns)
 
 
 def _id(text: str) -> UUID | None:

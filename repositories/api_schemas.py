@@ -18,6 +18,7 @@ from flashback.schemas import (
     Ignored,
     Input,
     Moment,
+    OptionalId,
     Output,
     Success,
 )
@@ -26,6 +27,7 @@ from repositories.models import StorageType
 StorageName = Literal["S3", "GCS", "BLOB", "AZURE"]
 ModeName = Literal["NORMAL", "MIRROR", "BACKUP"]
 PATTERNS = "Names of models that may be used, with * for any characters; empty for all of them."
+STAY = "Absent or null: those that it has stay."
 PATTERNS_EXAMPLES = [["gpt-4o*", "o3-mini"]]
 Patterns = Annotated[list[str], Field(description=PATTERNS, examples=PATTERNS_EXAMPLES)]
 
@@ -71,6 +73,8 @@ class AttachedRef(Input):
         description="The AI LLM as it was answered; its id counts where aiLlmId is absent.",
         examples=[None],
     )
+    place: Ignored  # as it was answered: the order of the list is the order of preference
+    model_patterns: list[str] | None = Field(default=None, description=f"{PATTERNS} {STAY}", examples=[None])
 
 
 class RepoChange(Input):
@@ -109,7 +113,7 @@ class NewRepo(RepoChange):
 class RepoToCheck(Input):
     """A repository as it would be stored."""
 
-    repo_id: Id | None = Field(
+    repo_id: OptionalId = Field(
         default=None, description="The repository, unless the address names it.", examples=[EXAMPLE_ID]
     )
     mode: ModeName | None = Field(default=None, description="Kept for the public API.", examples=["NORMAL"])
@@ -241,7 +245,6 @@ class Repo(Output):
     created_at: datetime = Field(description="When it was made.", examples=[EXAMPLE_MOMENT])
     changed_at: datetime = Field(description="When it was last changed.", examples=[EXAMPLE_MOMENT])
     disabled: bool = Field(description="Whether all of its keys are refused.", examples=[False])
-    wallet_address: None = Field(default=None, description="Always null.", examples=[None])
 
 
 class RepoSaved(Success):

@@ -133,6 +133,11 @@ def test_signing_out_ends_all_tokens_of_the_sign_in_and_no_other(people: People)
     assert actions()[2:] == ["person.signed_out"]
 
 
+def test_an_access_token_is_no_refresh_token(people: People) -> None:
+    access = Api(people.owner).token
+    assert Api().post("/user/refresh", {"refresh_token": access}).status_code == 401
+
+
 @pytest.mark.parametrize("path", ["/user/refresh", "/user/logout"])
 @pytest.mark.parametrize("body", [{}, {"refresh_token": ""}, {"refreshToken": None}])
 def test_no_refresh_token_is_a_clear_400(path: str, body: dict, db: None) -> None:

@@ -1,15 +1,19 @@
 """Organizations, people, workspaces and members over the API: the public shapes, and the console's verbs beneath."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.utils import timezone
 
 from tests import build
 from tests.api import Api
 from tests.conftest import People
 from workspaces import invitations, tokens
-from workspaces.models import Event, User
+from workspaces.account_models import SecondFactorPolicy
+from workspaces.models import Event, Organization, User
+from workspaces.token_models import Login
 
 ORG_USER = {
     "id", "email", "name", "lastName", "orgId", "orgRole", "validated", "deletedAt", "orgRoleDescription", "orgRoles",
@@ -33,6 +37,21 @@ def test_my_organization_and_its_profile(people: People) -> None:
     assert (changed["data"]["city"], changed["data"]["is_business"], changed["data"]["name"]) == ("Lyon", True, "Acme")
     assert (last().action, last().details["city"]) == ("organization.updated", ["", "Lyon"])
     assert Api(people.owner).put(path, {"website": "javascript:alert(1)"}).json()["errors"].keys() == {"website"}
+
+
+def test_a_second_factor_can_be_asked_of_everybody_after_signing_in_again(people: People) -> None:
+    path, api = f"/organization/{people.owner.organization_id}", Api(people.owner)
+    assert api.put(path, {"mfaEnforced": False}).json()["data"]["mfaEnforced"] is False
+    assert api.put(path, {"mfaEnforced": True, "city": "Lyon"}).json()["data"]["mfaEnforced"] is True
+    assert last().action == "organization.second_factor_changed"
+    Login.objects.update(created_at=timezone.now() - timedelta(minutes=11))
+    assert api.put(path, {"mfaEnforced": True, "city": "Paris"}).status_code == 200
+    refused = api.put(path, {"mfaEnforced": False, "city": "Nice"})
+    assert (refused.status_code, refused.json()["error_code"]) == (403, "REAUTHENTICATION_REQUIRED")
+    assert api.get(path).json()["data"]["city"] == "Paris"
+    Organization.objects.update(second_factor=SecondFactorPolicy.ADMINISTRATORS)
+    assert api.put(path, {"mfaEnforced": True}).status_code == 200
+    assert Organization.objects.get(people=people.owner).second_factor == SecondFactorPolicy.ADMINISTRATORS
 
 
 def test_the_people_of_my_organization(people: People) -> None:

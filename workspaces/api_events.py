@@ -157,13 +157,14 @@ class EventPage(Output):
 
 
 @router.post("/systemevent", response=EventPage)
-def list_events(request: HttpRequest, body: EventsWanted) -> EventPage:
+def list_events(request: HttpRequest, body: EventsWanted | None = None) -> EventPage:
     """List what happened, the newest first.
 
     Owners and administrators see all of the organization, others what they did themselves and what happened in their
     workspaces. Without times these are the last 24 hours.
     """
     actor = bearer.caller(request).person
+    body = body or EventsWanted()
     rows = _asked_for(body, actor)
     page = list(rows.order_by("-at", "-id")[body.skip : body.skip + body.take])
     return EventPage(events=_shown(page, actor), total=rows.count(), skip=body.skip, take=body.take)

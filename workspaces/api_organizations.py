@@ -11,7 +11,7 @@ from ninja import Router
 from flashback import mail
 from flashback.errors import Conflict, Invalid, NotFound
 from flashback.schemas import Success, naming
-from workspaces import access, bearer, events, invitations, organizations, people
+from workspaces import access, bearer, events, invitations, organizations, people, second_factor
 from workspaces.access import OrganizationRole
 from workspaces.account_models import SecondFactorPolicy
 from workspaces.api_people_schemas import (
@@ -25,6 +25,7 @@ from workspaces.api_people_schemas import (
     OrgUsers,
 )
 from workspaces.api_schemas import roles_up_to
+from workspaces.api_users import require_recent
 from workspaces.invitation_models import InvitationState
 from workspaces.models import Event, Organization, User, UserQuerySet
 
@@ -149,11 +150,18 @@ def update_organization(request: HttpRequest, org_id: UUID, body: OrganizationCh
 
     Needs the organization role ADMINISTRATOR or OWNER.
     """
-    actor = bearer.caller(request).person
+    caller = bearer.caller(request)
+    actor, row = caller.person, _organization(caller.person, org_id)
     given: dict[str, Any] = {name: "" if value is None else value for name, value in body.given().items()}
+    given.pop("mfa_enforced", None)
     if body.is_business is None:
         given.pop("is_business", None)
-    row = organizations.update(actor, _organization(actor, org_id), **given)
+    with transaction.atomic(), events.gathered():
+        row = organizations.update(actor, row, **given)
+        if body.mfa_enforced not in {None, _enforced(row)}:
+            require_recent(caller, "change who needs a second factor")
+            wanted = SecondFactorPolicy.EVERYONE if body.mfa_enforced else SecondFactorPolicy.OFF
+            row = second_factor.set_policy(actor, wanted.value)
     return OrganizationAnswer(data=_profile(row), message="Saved.")
 
 
@@ -224,5 +232,9 @@ def _profile(row: Organization) -> OrganizationRow:
     return OrganizationRow(
         **{field: getattr(row, field) for field in ("id", "name", "is_business", *organizations.PROFILE)},
         repos_disabled=False,
-        mfa_enforced=row.second_factor != SecondFactorPolicy.OFF,
+        mfa_enforced=_enforced(row),
     )
+
+
+def _enforced(row: Organization) -> bool:
+    return row.second_factor != SecondFactorPolicy.OFF

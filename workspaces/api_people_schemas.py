@@ -57,6 +57,12 @@ class OrganizationChange(Input):
     is_business: bool | None = Field(
         default=None, alias="is_business", description="Whether it is a business.", examples=[True]
     )
+    mfa_enforced: bool | None = Field(
+        default=None,
+        description="Whether everybody needs a second factor from the next sign-in on. To be changed within 10 minutes "
+        "of signing in.",
+        examples=[False],
+    )
 
 
 class OrgUser(Output):

@@ -5,12 +5,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Ignored, Input, Output
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Ignored, Input, Output, is_none
 from workspaces.access import OrganizationRole
 
 EXAMPLE_JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiI2ZjFjMmY2ZSJ9.4Zq1"
 EXAMPLE_REFRESH = "fbr_4Zq1mX9c_…"
 LONGEST_PASSWORD = 1024
+LONGEST_TOKEN = 4096  # an access token sent by mistake is one that is not known, and no mistake of form
 ROLE = "Role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATOR, 255 OWNER."
 
 
@@ -48,7 +49,8 @@ class SignedIn(Answer):
     access_token: str = Field(description="Bearer token (JWT), good for an hour.", examples=[EXAMPLE_JWT])
     refresh_token: str | None = Field(
         default=None,
-        description="Good once, for POST /user/refresh, within 7 days, 30 in all; null before the second factor.",
+        exclude_if=is_none,
+        description="Good once, for POST /user/refresh, within 7 days, 30 in all; absent before the second factor.",
         examples=[EXAMPLE_REFRESH],
     )
     token_id: UUID = Field(description="Id of this sign-in, for DELETE /token/{tokenId}.", examples=[EXAMPLE_ID])
@@ -64,14 +66,14 @@ class Refresh(Input):
     refresh_token: str | None = Field(
         default=None,
         alias="refresh_token",
-        max_length=200,
+        max_length=LONGEST_TOKEN,
         description="The refresh token.",
         examples=[EXAMPLE_REFRESH],
     )
     refresh_token_too: str | None = Field(
         default=None,
         alias="refreshToken",
-        max_length=200,
+        max_length=LONGEST_TOKEN,
         description="The same, under the name of the documentation.",
         examples=[None],
     )

@@ -5,12 +5,12 @@ from ninja import Router
 from pydantic import Field
 
 from flashback.errors import Conflict, Invalid, TooMany
-from flashback.schemas import Answer, Ignored, Input, Output
+from flashback.schemas import Answer, Ignored, Input, Output, is_none
 from workspaces import bearer, logins, second_factor, sign_ins
 from workspaces.api_schemas import EXAMPLE_JWT, EXAMPLE_REFRESH
 
 router = Router(tags=["Account"])
-METHOD = "TOTP"
+METHOD = "GOOGLE_AUTH"  # the public client's name for an authenticator app (TOTP)
 WAIT_SECONDS = 900
 
 
@@ -20,8 +20,10 @@ class SecondFactor(Output):
     is_enabled: bool = Field(description="Whether signing in takes a code as well.", examples=[True])
     is_required: bool = Field(description="Whether the organization requires one of me.", examples=[False])
     is_enforced: bool = Field(description="The same: who must have one gets no full token without.", examples=[False])
-    enabled_methods: list[str] = Field(description="TOTP (an authenticator app), or none.", examples=[[METHOD]])
-    primary_method: str | None = Field(description="The method that is asked for.", examples=[METHOD])
+    enabled_methods: list[str] = Field(description="GOOGLE_AUTH (an authenticator app), or none.", examples=[[METHOD]])
+    primary_method: str | None = Field(
+        exclude_if=is_none, description="The method that is asked for; absent for none.", examples=[METHOD]
+    )
     session_verified: bool = Field(description="Whether this sign-in is a whole one.", examples=[True])
 
 
@@ -37,6 +39,11 @@ class Code(Input):
     code: str | None = Field(default=None, max_length=40, description="The code.", examples=["123456"])
     token: str | None = Field(default=None, max_length=40, description="The same, as `token`.", examples=[None])
     method: Ignored
+    mfa_type: Ignored
+    credential: Ignored
+    session_id: Ignored
+    ip_address: Ignored
+    user_agent: Ignored
 
 
 class Verified(Answer):

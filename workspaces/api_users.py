@@ -90,5 +90,10 @@ def _seen(actor: User, user_id: UUID) -> User:
 def _require_own(caller: bearer.Caller, person: User) -> None:
     if person.pk != caller.person.pk:
         raise Denied("You can change your own password only. Others reset theirs by mail.")
+    require_recent(caller, "change your password")
+
+
+def require_recent(caller: bearer.Caller, doing: str) -> None:
+    """Raise `NotRecent` unless the caller signed in within the last ten minutes."""
     if caller.login is None or caller.login.created_at < timezone.now() - RECENT:
-        raise NotRecent("Sign in again with POST /user/login, then change your password within 10 minutes.")
+        raise NotRecent(f"Sign in again with POST /user/login, then {doing} within 10 minutes.")
