@@ -14,6 +14,7 @@ from ai_llm.models import AiLlm, Credential
 from flashback.errors import Invalid
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import Event, User
 
 ELSEWHERE = "https://api.mistral.ai/v1"
@@ -42,10 +43,6 @@ def stored(row: AiLlm) -> AiLlm:
 
 def day(days: int) -> str:
     return (timezone.now() + timedelta(days=days)).date().isoformat()
-
-
-def words(answer: object) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())  # type: ignore[attr-defined]
 
 
 def shown(client: Client, page: str) -> dict[str, str]:
@@ -124,7 +121,7 @@ def test_a_date_that_has_passed_stays_until_somebody_changes_it(
     assert client.post(f"{page}/edit", {**shown(client, page), "notes": "mine"}).status_code == 303
     answer = client.post(f"{page}/edit", {**shown(client, page), "expires_at": day(-1)})
     assert answer.status_code == 422
-    assert expiry.PAST in words(answer)
+    assert expiry.PAST in text(answer)
     held = stored(row).credential
     assert held is not None
     assert (held.expires_at, stored(row).notes) == (past, "mine")
@@ -148,7 +145,7 @@ def test_what_cannot_be_stored_is_told_at_its_field_and_nothing_typed_is_lost(
     answer = client.post(f"{page}/edit", {**shown(client, page), "name": "other", field: typed})
     html = answer.content.decode()
     assert answer.status_code == 422
-    assert told in words(answer)
+    assert told in text(answer)
     assert re.search(rf'aria-describedby="[^"]*id_{field}_error', html)
     again = form_in(html)
     assert (again["name"], again[field]) == ("other", typed)
@@ -237,7 +234,7 @@ def test_the_second_editor_sees_both_values_and_saves_over_it_knowingly(
         "rotate_every_days": "Stored now: 7",
         "scheduled": "Stored now: included",
     }
-    assert people.admin.email in words(answer)
+    assert people.admin.email in text(answer)
     assert stored(row).name == "theirs"
     again = form_in(html)
     kept = {name: again.get(name, "") for name in ("name", "notes", "expires_at", "rotate_every_days", "scheduled")}
@@ -254,7 +251,7 @@ def test_a_third_editor_in_between_is_seen_too(client: Client, page: str, row: A
     save(row, people.owner, name="third")
     answer = client.post(f"{page}/edit", again)
     assert answer.status_code == 422
-    assert "Stored now: third" in words(answer)
+    assert "Stored now: third" in text(answer)
 
 
 def test_a_change_of_something_else_is_told_and_loses_nothing(
@@ -264,7 +261,7 @@ def test_a_change_of_something_else_is_told_and_loses_nothing(
     lifecycle.disable(people.admin, stored(row))
     answer = client.post(f"{page}/edit", mine)
     assert answer.status_code == 422
-    assert "prod disabled" in words(answer)
+    assert "prod disabled" in text(answer)
     assert "_now" not in answer.content.decode()
     assert client.post(f"{page}/edit", form_in(answer.content.decode())).status_code == 303
     assert stored(row).disabled_at is not None
@@ -282,7 +279,7 @@ def test_what_was_typed_is_kept_when_the_row_is_deleted_while_editing(
     monkeypatch.setattr(configs, "update", after_the_other)
     answer = client.post(f"{page}/edit", {**shown(client, page), "notes": "typed for an hour"})
     assert answer.status_code == 422
-    assert "was deleted in the meantime" in words(answer)
+    assert "was deleted in the meantime" in text(answer)
     assert form_in(answer.content.decode())["notes"] == "typed for an hour"
     gone = AiLlm.objects.get(pk=row.pk)
     assert (gone.notes, gone.credential_id) == ("", None)
@@ -296,7 +293,7 @@ def test_what_was_typed_is_kept_when_the_row_was_deleted_before_it_is_sent(
     configs.delete(people.admin, stored(row))
     answer = client.post(f"{page}/edit", typed)
     assert answer.status_code == 422
-    assert "was deleted in the meantime" in words(answer)
+    assert "was deleted in the meantime" in text(answer)
     kept = form_in(answer.content.decode())
     assert (kept["notes"], kept["secret"]) == ("typed for an hour", "")
     assert AiLlm.objects.get(pk=row.pk).credential_id is None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from html import unescape
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -14,6 +13,7 @@ from ai_llm.models import Check, Verdict
 from flashback import environment
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import User
 
 PAGES = ["/help", *(f"/help/{name}" for name in help_views.SECTIONS)]
@@ -41,10 +41,6 @@ TIPS = {
 @pytest.fixture
 def client(people: People, signed_in: Callable[[User], Client]) -> Client:
     return signed_in(people.writer)
-
-
-def text(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def section(html: str, slug: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from ai_llm import configs, validation
@@ -16,6 +15,7 @@ from ai_llm.sandbox import Sandbox
 from flashback.errors import Invalid
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import Event, User
 
 ENDPOINT = "https://llm.example.com/v1"
@@ -41,10 +41,6 @@ def sandbox(settings: object) -> Iterator[Sandbox]:
     with Sandbox() as started:
         settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]  # type: ignore[attr-defined]
         yield started
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def credentials_step(client: Client, base: str, endpoint: str = ENDPOINT, type_: str = "OTHER") -> tuple[str, str]:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -20,6 +19,7 @@ from flashback.errors import Conflict
 from repositories import keys, repos
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import Event, User
 
 SignedIn = Callable[[User], Client]
@@ -47,10 +47,6 @@ def page(base: str, row: AiLlm) -> str:
 
 def stored(row: AiLlm) -> AiLlm:
     return AiLlm.objects.select_related("workspace", "credential").get(pk=row.pk)
-
-
-def words(answer: object) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())  # type: ignore[attr-defined]
 
 
 def actions() -> list[str]:
@@ -83,15 +79,15 @@ def test_disabling_says_so_everywhere_and_enabling_brings_the_state_back(
     answer = client.post(f"{page}/disable")
     assert (answer.status_code, answer.headers["location"]) == (303, page)
     shown = client.get(page)
-    assert "Calls pass it by, and scheduled checks leave it out. Nothing is lost." in words(shown)
+    assert "Calls pass it by, and scheduled checks leave it out. Nothing is lost." in text(shown)
     assert f'action="{page}/enable"' in shown.content.decode()
     assert f'action="{page}/validate"' in shown.content.decode()
     assert names(client.get(f"{base}/llm?state=disabled")) == ["prod"]
     assert names(client.get(f"{base}/llm?state=accepted")) == []
-    assert "Disabled" in words(client.get(base))
+    assert "Disabled" in text(client.get(base))
     client.post(f"{page}/enable")
     assert (stored(row).state, stored(row).disabled_at) == ("accepted", None)
-    assert "Calls pass it by" not in words(client.get(page))
+    assert "Calls pass it by" not in text(client.get(page))
 
 
 def test_one_that_repositories_use_is_disabled_on_a_page_that_names_them(
@@ -103,13 +99,13 @@ def test_one_that_repositories_use_is_disabled_on_a_page_that_names_them(
     html = client.get(page).content.decode()
     assert f'href="{page}/disable"' in html
     assert f'action="{page}/disable"' not in html
-    asked = words(client.get(f"{page}/disable"))
+    asked = text(client.get(f"{page}/disable"))
     for said in ("Disable prod?", "chat 1 live key", "Calls through this repository pass it by", "Move all to another"):
         assert said in asked
     assert stored(row).disabled_at is None
     client.post(f"{page}/disable")
     assert stored(row).disabled_at is not None
-    assert "Enable" in words(client.get(page))
+    assert "Enable" in text(client.get(page))
 
 
 def test_a_second_click_changes_nothing_more(client: Client, page: str, row: AiLlm) -> None:
@@ -140,7 +136,7 @@ def test_what_is_disabled_while_it_is_validated_stays_disabled_and_the_check_say
     monkeypatch.setattr(validation, "run_stored", meanwhile)
     answer = client.post(f"{page}/validate")
     assert answer.status_code == 409
-    assert "changed or deleted while the check ran" in words(answer)
+    assert "changed or deleted while the check ran" in text(answer)
     now = stored(row)
     assert (now.state, now.verdict, Check.objects.count()) == ("disabled", "", 0)
     assert client.get(page).status_code == 200
@@ -161,7 +157,7 @@ def test_the_delete_page_shows_what_depends_on_it(
         build.key(people.writer, chat)
     keys.revoke(people.writer, build.key(people.writer, chat).key)
     repos.delete(people.writer, gone)
-    shown = words(client.get(f"{page}/delete"))
+    shown = text(client.get(f"{page}/delete"))
     for said in (
         "Last check Accepted, just now",
         "Checks in the last 7 days 1",
@@ -193,14 +189,14 @@ def test_the_delete_page_costs_the_same_for_many_repositories(
     for _ in range(12):
         build.repository(people.writer, people.workspace, row)
     assert cost() == one <= 12
-    assert "and 3 more" in words(client.get(f"{page}/delete"))
+    assert "and 3 more" in text(client.get(f"{page}/delete"))
 
 
 def test_only_the_name_deletes(client: Client, page: str, row: AiLlm) -> None:
     for typed in ("", "Prod", "pro"):
         answer = client.post(f"{page}/delete", {"name": typed})
         assert answer.status_code == 422
-        assert "What depends on it" in words(answer)
+        assert "What depends on it" in text(answer)
     assert stored(row).deleted_at is None
 
 
@@ -218,8 +214,8 @@ def test_while_a_repository_uses_it_the_page_offers_no_button_that_would_be_refu
 ) -> None:
     build.repository(people.writer, people.workspace, row)
     shown = client.get(f"{page}/delete")
-    assert "Deleting is refused for now" in words(shown)
-    assert "Delete this AI LLM" not in words(shown)
+    assert "Deleting is refused for now" in text(shown)
+    assert "Delete this AI LLM" not in text(shown)
     assert client.post(f"{page}/delete", {"name": "prod"}).status_code == 422
     assert stored(row).deleted_at is None
 
@@ -263,7 +259,7 @@ def test_the_list_offers_them_without_scripts(client: Client, base: str, three: 
 
 def test_many_are_disabled_and_enabled_again(client: Client, base: str, three: list[AiLlm], people: People) -> None:
     build.repository(people.writer, people.workspace, three[0])
-    asked = words(ask(client, base, "disable", three[:2]))
+    asked = text(ask(client, base, "disable", three[:2]))
     for said in ("Disable 2 AI LLMs?", "one in 1 repository", "two", "Type 2 to confirm"):
         assert said in asked
     assert "three" not in asked
@@ -272,15 +268,15 @@ def test_many_are_disabled_and_enabled_again(client: Client, base: str, three: l
     assert [stored(row).state for row in three] == ["never"] * 3
     assert go(client, base, "disable", three[:2], " 2 ").headers["location"] == f"{base}/llm"  # type: ignore[attr-defined]
     assert [stored(row).state for row in three] == ["disabled", "disabled", "never"]
-    assert "2 AI LLMs disabled." in words(client.get(f"{base}/llm"))
-    assert "to confirm" not in words(ask(client, base, "enable", three))
+    assert "2 AI LLMs disabled." in text(client.get(f"{base}/llm"))
+    assert "to confirm" not in text(ask(client, base, "enable", three))
     go(client, base, "enable", three)
     assert [stored(row).state for row in three] == ["never"] * 3
     assert actions().count("ai_llm.enabled") == 2
 
 
 def test_many_are_deleted_after_the_words_are_typed(client: Client, base: str, three: list[AiLlm]) -> None:
-    assert "Type delete 3 to confirm" in words(ask(client, base, "delete", three))
+    assert "Type delete 3 to confirm" in text(ask(client, base, "delete", three))
     for typed in ("3", "delete", "delete 2"):
         assert go(client, base, "delete", three, typed).status_code == 422  # type: ignore[attr-defined]
     assert go(client, base, "delete", three, "Delete  3").status_code == 303  # type: ignore[attr-defined]
@@ -292,10 +288,10 @@ def test_one_that_is_refused_is_told_and_the_others_go_on(
     client: Client, base: str, three: list[AiLlm], people: People
 ) -> None:
     build.repository(people.writer, people.workspace, three[1], name="<chat>")
-    assert "two in 1 repository: refused until it is moved or detached" in words(ask(client, base, "delete", three))
+    assert "two in 1 repository: refused until it is moved or detached" in text(ask(client, base, "delete", three))
     answer = go(client, base, "delete", three, "delete 3")
     assert answer.status_code == 200  # type: ignore[attr-defined]
-    shown = words(answer)
+    shown = text(answer)
     for said in (
         "1 of 3 not deleted",
         "The other 2 are deleted.",
@@ -319,10 +315,10 @@ def test_foreign_unknown_and_odd_ids_are_left_out(
 ) -> None:
     foreign = build.ai_llm(people.stranger, people.strange_workspace)
     address = f"{base}/llm/selected/delete?ids={foreign.pk}&ids={uuid4()}&ids=x%00&ids={three[0].pk}&ids={three[0].pk}"
-    assert "Delete 1 AI LLM?" in words(client.get(address))
-    assert "Nothing selected" in words(client.get(f"{base}/llm/selected/delete?ids={foreign.pk}"))
+    assert "Delete 1 AI LLM?" in text(client.get(address))
+    assert "Nothing selected" in text(client.get(f"{base}/llm/selected/delete?ids={foreign.pk}"))
     answer = go(client, base, "delete", [foreign], "delete 1")
-    assert "Nothing selected" in words(answer)
+    assert "Nothing selected" in text(answer)
     assert stored(foreign).deleted_at is None
 
 
@@ -331,7 +327,7 @@ def test_at_most_fifty_are_taken(client: Client, base: str, people: People) -> N
         AiLlm(workspace=people.workspace, name=f"r-{n}", name_key=f"r-{n}", type="OTHER", endpoint="https://a.b/v1")
         for n in range(51)
     )
-    assert "Disable 50 AI LLMs?" in words(ask(client, base, "disable", rows))
+    assert "Disable 50 AI LLMs?" in text(ask(client, base, "disable", rows))
     go(client, base, "disable", rows, "50")
     assert AiLlm.objects.filter(disabled_at=None).count() == 1
 
@@ -343,13 +339,13 @@ def test_a_reader_copies_diagnostics_and_no_secret_is_in_them(
     page: str, row: AiLlm, people: People, signed_in: SignedIn
 ) -> None:
     reader = signed_in(people.reader)
-    text = reader.get(f"{page}/diagnostics")
-    assert "data-copy-from=" in text.content.decode()
-    assert f"id {row.pk}" in words(text)
+    shown = reader.get(f"{page}/diagnostics")
+    assert "data-copy-from=" in shown.content.decode()
+    assert f"id {row.pk}" in text(shown)
     answer = reader.get(f"{page}/diagnostics?format=json")
     assert answer.headers["Content-Disposition"] == f'attachment; filename="diagnostics-{row.pk}.json"'
     assert json.loads(answer.content)["ai_llm"]["name"] == "prod"
-    for told in (text, answer):
+    for told in (shown, answer):
         assert build.SECRET not in told.content.decode()
         assert build.SECRET[-4:] not in told.content.decode()
 

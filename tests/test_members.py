@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from html import unescape
 from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -16,6 +14,7 @@ from ai_llm.templatetags.activity import event_words
 from flashback.errors import Conflict, Denied, Invalid
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces import members, spaces
 from workspaces.access import OrganizationRole
 from workspaces.forms import AddMemberForm
@@ -24,10 +23,6 @@ from workspaces.models import Event, Membership, User, Workspace
 SignIn = Callable[[User], Client]
 NO_EMAIL = "Enter an e-mail address, such as name@example.com."
 NOT_ADMINS = ("writer", "reader", "outsider", "stranger", "staff")
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def roles(workspace: Workspace) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -19,6 +18,7 @@ from ai_llm.sandbox import Sandbox
 from repositories import repos
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import User
 
 
@@ -37,10 +37,6 @@ def sandbox(settings: object) -> Iterator[Sandbox]:
     with Sandbox() as started:
         settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]  # type: ignore[attr-defined]
         yield started
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def names(response: HttpResponse) -> list[str]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
 
 import pytest
 from django.core import mail
@@ -18,6 +17,7 @@ from flashback.errors import Conflict, Denied, Invalid
 from flashback.mail import CONSOLE
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces import access, invitations, rights, spaces
 from workspaces import people as verbs
 from workspaces.access import OrganizationRole
@@ -28,10 +28,6 @@ from workspaces.models import Event, User, Workspace
 SignIn = Callable[[User], Client]
 NEW = "nia@example.com"
 BASE = "/organization"
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode().replace("<wbr>", ""))).split())
 
 
 def menu(response: HttpResponse) -> list[str]:

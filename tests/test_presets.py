@@ -15,6 +15,7 @@ from ai_llm.doctor import examine
 from ai_llm.providers import recipes, vertex
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import User
 
 HTMX = {"HX-Request": "true"}
@@ -29,10 +30,6 @@ def client(people: People, signed_in: Callable[[User], Client]) -> Client:
 @pytest.fixture
 def new(people: People) -> str:
     return f"/w/{people.workspace.slug}/ai/llm/new"
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def value(response: HttpResponse, name: str) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from html import unescape
 
 import pytest
 from django.db import connection
@@ -14,15 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from flashback.errors import Conflict, Denied, Invalid
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces import spaces
 from workspaces.access import OrganizationRole
 from workspaces.models import Event, FormerSlug, Membership, User, Workspace
 
 SignIn = Callable[[User], Client]
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def main(response: HttpResponse) -> str:

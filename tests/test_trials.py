@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from ai_llm import configs, trials, validation
@@ -14,6 +13,7 @@ from ai_llm.sandbox import SECRETS, Sandbox
 from flashback.errors import Conflict, Denied, Invalid
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import Event, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,10 +48,6 @@ def client(people: People, signed_in: Callable[[User], Client]) -> Client:
 @pytest.fixture
 def page(people: People, row: AiLlm) -> str:
     return f"/w/{people.workspace.slug}/ai/llm/{row.pk}"
-
-
-def text(response: HttpResponse) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
 
 
 def sent(sandbox: Sandbox) -> set[str]:

@@ -7,7 +7,6 @@ from html import unescape
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from ai_llm.causes import CAUSES
 from ai_llm.models import AiLlm, Check, ModelList
 from tests import build
 from tests.conftest import People
+from tests.reading import text
 from workspaces.models import User
 
 FACTS = {"endpoint": "https://api.openai.com/v1", "provider": "OpenAI", "host": "api.openai.com", "status": 401}
@@ -59,11 +59,6 @@ def show(people: People, signed_in: Callable[[User], Client]) -> Callable[..., s
         return card.group()
 
     return shown
-
-
-def text(html: "str | HttpResponse") -> str:
-    html = html if isinstance(html, str) else html.content.decode()
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
 def link(html: str, words: str) -> str:
