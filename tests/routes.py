@@ -29,7 +29,7 @@ LOOKING = {
 LOOKED = "staff.looked"
 # What `id` in an address means, by the beginning of the route's name; anywhere else it is an AI LLM.
 IDS = {"ai_api_key": "repository", "ai_llm": "ai_llm", "audit": "event", "member": "member",
-       "organization_audit": "event", "repository": "repository"}  # fmt: skip
+       "organization_audit": "event", "person": "member", "repository": "repository"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ai_llm.models import AiLlm, Check
 from ai_llm.sandbox import SECRETS, Sandbox
 from tests import build
 from tests.conftest import People
-from tests.routes import Route, every_route, own_routes
+from tests.routes import Places, Route, every_route, own_routes
 from workspaces import setup
 from workspaces.models import User
 
@@ -57,8 +57,24 @@ QUERIES = {
     "ai_llms": {"q": "x", "type": "OPENAI", "state": "never", "order": "name", "page": "1"},
     "ai_llms_change": {"ids": str(uuid4())},
     "ai_llms_validate": {"ids": str(uuid4()), "at": "0"},
+    "ai_api_keys": {"q": "x", "state": "live", "repository": str(uuid4()), "order": "name", "page": "1"},
+    "ai_llm_attach": {"q": "x", "page": "1"},
+    "ai_llm_diagnostics": {"format": "json"},
+    "ai_llm_move": {"q": "x", "page": "1"},
+    "audit": {"q": "x", "who": "command", "action": "ai_llm", "object": str(uuid4()), "from": "2026-01-01",
+              "until": "2026-01-02", "before": "1-1", "after": "1-1"},
+    "invitations": {"state": "open", "page": "1"},
     "members": {"page": "1"},
-}
+    "organization_audit": {"who": str(uuid4()), "from": "2026-01-01", "after": "1-1"},
+    "people": {"q": "x", "role": "0", "state": "active", "page": "1"},
+    "repositories": {"page": "1"},
+    "repository": {"page": "1", "moved": str(uuid4())},
+    "repository_attach": {"q": "x", "page": "1"},
+    "repository_inventory": {"q": "x", "state": "live", "order": "name", "page": "1"},
+    "repository_models": {"q": "x", "ai_llm": str(uuid4()), "page": "1"},
+    "repository_new": {"attach": str(uuid4())},
+    "workspaces": {"page": "1"},
+}  # fmt: skip
 # What a form sends.
 FORMS = {
     "account": {"name": "x", "last_name": "x", "theme": "dark", "reminder_mails": "on", "rejection_mails": "on"},
@@ -85,14 +101,32 @@ FORMS = {
         "rotate_every_days": "90",
         "scheduled": "on",
     },
+    "ai_api_key_new": {"name": "x", "type": "OPENAI", "expires": "2027-01-01", "patterns": "gpt-*", "row": "x"},
     "ai_llms_change": {"ids": str(uuid4()), "typed": "delete 1"},
+    "ai_llm_attach": {"chosen": str(uuid4())},
+    "ai_llm_former": {"action": "return", "former": str(uuid4())},
+    "ai_llm_message": {"model": "x", "version": "1"},
+    "ai_llm_move": {"chosen": str(uuid4())},
+    "ai_llm_waiting": {"action": "retry", "keep": "24h", "waiting": str(uuid4())},
+    "api_token_new": {"name": "x", "scope": "read", "days": "90", "row": "x"},
+    "audit_export": {"format": "csv", "from": "2026-01-01", "until": "2026-01-02"},
+    "invitation_new": {"email": "x@example.com", "role": "0", "way": "link", f"workspace-{uuid4()}": "READ"},
+    "organization": {"name": "x", "domain": "example.com", "website": "https://example.com", "phone": "1"},
+    "provider_key_new": {"name": "x", "provider": "OPENAI", **ENDPOINT, "secret": SECRETS.openai, "key": "",
+                         "expires_at": "2030-01-01", "row": "x"},
+    "repository_attach": {"chosen": str(uuid4())},
+    "repository_delete": {"name": "x"},
+    "repository_edit": {"name": "x", "description": "x", "storage_type": "S3", "mode": "NORMAL"},
+    "repository_new": {"name": "x", "description": "x", "storage_type": "S3", "mode": "NORMAL", "attach": str(uuid4())},
+    "repository_order": {"up": str(uuid4()), "version": "1"},
     "ai_llm_examine": {"type": "OPENAI", "name": "x", **ENDPOINT, "fix": ENDPOINT["endpoint"]},
     "ai_llm_rotate": {"secret": SECRETS.openai, "key": "", "remove_key": "", "keyless": ""},
     "member_add": {"person": "", "email": "nobody@example.com", "role": "READ"},
     "member_role": {"role": "READ"},
     "workspace_new": {"name": "x"},
+    "workspace_delete": {"name": "x"},
     "workspace_settings": {"name": "x", "keep_slug": "1", "was": "Main"},
-}
+}  # fmt: skip
 EVERY_QUERY = sorted({name for fields in QUERIES.values() for name in fields})
 EVERY_FIELD = sorted({name for fields in FORMS.values() for name in fields} | {"row", "action", "csrfmiddlewaretoken"})
 HEADERS = {
@@ -124,15 +158,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def places(people: People, settings: object, sandbox: Sandbox) -> dict[str, object]:
+def places(people: People, settings: object, sandbox: Sandbox) -> Places:
     """What the addresses of real things carry. The only provider is the sandbox."""
     settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
     row = build.ai_llm(people.writer, people.workspace, endpoint=sandbox.url("/openai/v1"))
-    return {"slug": people.workspace.slug, "id": row.pk, "act": "delete", "member": people.reader.pk}
+    return Places.around(people, row)
 
 
-def address_of(route: Route, places: Mapping[str, object]) -> str:
-    return route.address({**places, "id": places["member"]} if route.name.startswith("member") else places)
+def address_of(route: Route, places: Places) -> str:
+    return route.address(places.of(route))
 
 
 def broken(client: Client, method: str, address: str, body: bytes = b"", **more: str) -> list[str]:
@@ -158,7 +192,7 @@ def one_by_one(fields: Mapping[str, str]) -> Iterator[dict[str, str | bytes]]:
 
 @pytest.mark.parametrize("route", own_routes(), ids=lambda route: route.name)
 def test_any_path_any_query_and_any_field(
-    route: Route, places: dict[str, object], people: People, signed_in: SignedIn
+    route: Route, places: Places, people: People, signed_in: SignedIn
 ) -> None:
     found, client, address = [], signed_in(people.owner), address_of(route, places)
     for query, fields in zip(all_at_once(EVERY_QUERY), all_at_once(EVERY_FIELD), strict=True):
@@ -167,13 +201,13 @@ def test_any_path_any_query_and_any_field(
         found += broken(client, "GET", f"{address}?{urlencode(query)}")
     for name in route.parameters:
         for value in WORST[:4]:
-            hostile = route.address({**places, name: "HOSTILE"}).replace("HOSTILE", quote(value, safe=""))
+            hostile = route.address({**places.of(route), name: "HOSTILE"}).replace("HOSTILE", quote(value, safe=""))
             found += broken(client, "GET", hostile)
     assert found == []
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_any_value_in_any_field(name: str, places: dict[str, object], people: People, signed_in: SignedIn) -> None:
+def test_any_value_in_any_field(name: str, places: Places, people: People, signed_in: SignedIn) -> None:
     route = next(route for route in own_routes() if route.name == name)
     client = Client() if name in {"account_login", "account_reset_password"} else signed_in(people.owner)
     found = []
@@ -184,9 +218,9 @@ def test_any_value_in_any_field(name: str, places: dict[str, object], people: Pe
 
 @pytest.mark.parametrize("field", ["row", "secret", "key", "action", "name", "endpoint", "type", "fix"])
 def test_any_value_in_any_step_of_the_wizard(
-    field: str, places: dict[str, object], people: People, sandbox: Sandbox, signed_in: SignedIn
+    field: str, places: Places, people: People, sandbox: Sandbox, signed_in: SignedIn
 ) -> None:
-    client, found, new = signed_in(people.writer), [], f"/w/{places['slug']}/ai/llm/new"
+    client, found, new = signed_in(people.writer), [], f"/w/{places.people.workspace.slug}/ai/llm/new"
     for number, value in enumerate(WORST):
         answers = {"type": "OPENAI", "name": f"new {number}", "endpoint": sandbox.url("/openai/v1")}
         row = signing.dumps([str(uuid4()), str(people.writer.pk), str(people.workspace.pk)], salt=ROW_SALT)
@@ -207,7 +241,7 @@ def test_any_value_in_any_field_of_the_setup(db: None) -> None:
     assert found == []
 
 
-def test_any_value_in_any_header(places: dict[str, object], people: People, signed_in: SignedIn) -> None:
+def test_any_value_in_any_header(places: Places, people: People, signed_in: SignedIn) -> None:
     client, found = signed_in(people.writer), []
     for hostile in all_at_once(list(HEADERS)):
         for start in ({}, HEADERS):
@@ -217,7 +251,7 @@ def test_any_value_in_any_header(places: dict[str, object], people: People, sign
             )
             found += broken(Client(), "GET", "/account", **{**more, "HTTP_HX_REQUEST": "true"})
             del more["HTTP_COOKIE"]  # signed in
-            for address in (f"/w/{places['slug']}/ai", "/admin/"):
+            for address in (f"/w/{places.people.workspace.slug}/ai", "/admin/"):
                 found += broken(client, "GET", address, **{**more, "HTTP_HX_REQUEST": "true"})
     assert found == []
 
@@ -233,7 +267,7 @@ def test_any_cookie(name: str, value: str, people: People) -> None:
 
 @pytest.mark.parametrize("route", [one for one in every_route() if one not in own_routes()], ids=lambda one: one.name)
 def test_any_path_in_the_admin_site(
-    route: Route, places: dict[str, object], people: People, signed_in: SignedIn
+    route: Route, places: Places, people: People, signed_in: SignedIn
 ) -> None:
     client, found = signed_in(people.staff), []
     for place, fields in enumerate(all_at_once(["_to_field", "_popup", "term", "field_name", "model_name"], WORST)):
@@ -254,7 +288,7 @@ def test_any_value_in_the_one_form_of_the_admin_site(people: People, signed_in: 
 
 @pytest.mark.parametrize("model", [site.model for site in admin.site._registry.values()], ids=lambda one: one.__name__)
 def test_any_query_in_the_lists_of_the_admin_site(
-    model: type[Model], places: dict[str, object], people: People, signed_in: SignedIn
+    model: type[Model], places: Places, people: People, signed_in: SignedIn
 ) -> None:
     client, site, found = signed_in(people.staff), admin.site._registry[model], []
     Check.objects.create(ai_llm=AiLlm.objects.get(), verdict="accepted", cause="accepted")
@@ -292,7 +326,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from([*EVERY_QUERY, *EVERY_FIELD]), ANYTHI
 )
 @given(data=st.data())
 def test_whatever_is_invented(
-    data: st.DataObject, places: dict[str, object], people: People, signed_in: SignedIn
+    data: st.DataObject, places: Places, people: People, signed_in: SignedIn
 ) -> None:
     address = address_of(data.draw(st.sampled_from(own_routes())), places)
     method = data.draw(st.sampled_from(["GET", "POST", "PUT", "DELETE", "OPTIONS"]))
@@ -302,10 +336,10 @@ def test_whatever_is_invented(
 
 
 def test_an_input_that_breaks_something_would_be_seen(
-    people: People, places: dict[str, object], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+    people: People, places: Places, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ai_llm.bulk._number", int)
-    address = f"/w/{places['slug']}/ai/llm/validate?ids={places['id']}&at="
+    address = f"/w/{places.people.workspace.slug}/ai/llm/validate?ids={places.ai_llm.pk}&at="
     assert broken(signed_in(people.writer), "GET", f"{address}0") == []
     complaints = broken(signed_in(people.writer), "GET", f"{address}x")
     assert [line[:3] for line in complaints] == ["500"]

@@ -126,8 +126,9 @@ def _narrowed(rows: UserQuerySet, search: str, role: str, state: str) -> UserQue
         rows = rows.filter(
             Q(name__icontains=search) | Q(last_name__icontains=search) | Q(email__contains=search.lower())
         )
-    if role.isdecimal() and int(role) in OrganizationRole.values:
-        rows = rows.filter(organization_role=int(role))
+    numbers = {str(value): value for value in OrganizationRole.values}
+    if role in numbers:
+        rows = rows.filter(organization_role=numbers[role])
     if state == "active":
         return rows.filter(is_active=True)
     if state == "inactive":
