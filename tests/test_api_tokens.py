@@ -21,7 +21,8 @@ from tests.api import Api
 from tests.conftest import People
 from tests.routes import stored
 from workspaces import access, bearer, members, spaces, tokens
-from workspaces.access import Access, Limits
+from workspaces import people as accounts
+from workspaces.access import Access, Limits, OrganizationRole
 from workspaces.models import ActorKind, Event, User, Workspace
 from workspaces.token_models import ApiToken
 
@@ -111,6 +112,28 @@ def test_what_ends_a_token_ends_it_at_once(happens: Callable, people: People) ->
     happens(made, people)
     answer = Api(made.text).get("/user/profile")
     assert (answer.status_code, answer.json()) == (401, REFUSED)
+
+
+def test_who_comes_back_to_a_workspace_gets_no_token_back(people: People) -> None:
+    first, second = make(people.admin, people.workspace), make(people.admin)
+    people.workspace.memberships.create(user=people.outsider, role="ADMIN")
+    members.remove(people.owner, people.workspace, people.admin)
+    assert list(tokens.of_workspace(people.workspace)) == []
+    members.add(people.owner, people.workspace, people.admin, role="ADMIN")
+    assert (profile(first.text), profile(second.text)) == (401, 200)
+    event = Event.objects.get(action="api_token.revoked")
+    assert (event.actor_label, event.object_id) == (people.owner.email, str(first.token.pk))
+
+
+def test_an_administrator_without_membership_keeps_tokens_with_the_role_only(people: People) -> None:
+    chief = build.person(people.organization, role=OrganizationRole.ADMINISTRATOR)
+    people.workspace.memberships.create(user=chief, role="READ")
+    made = make(chief, people.workspace)
+    members.remove(people.owner, people.workspace, chief)
+    assert profile(made.text) == 200
+    for role in (OrganizationRole.USER, OrganizationRole.ADMINISTRATOR):
+        accounts.set_role(people.owner, chief, role=role)
+    assert profile(made.text) == 401
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from flashback.errors import Conflict, Denied, Invalid
-from workspaces import access, events, spaces
+from workspaces import access, events, spaces, tokens
 from workspaces.access import Access, OrganizationRole
 from workspaces.models import Membership, User, UserQuerySet, Workspace
 
@@ -59,6 +59,7 @@ def change_role(actor: User, workspace: Workspace, person: User, *, role: str) -
 def remove(actor: User, workspace: Workspace, person: User) -> None:
     """End a membership, also one's own, from their next request on. Records `member.removed` with the role they had.
 
+    Their API tokens of this workspace end for good, unless they administer the organization.
     Raises `Denied` below ADMIN, `Invalid` for the field `role` when it is the last ADMIN, and `Conflict` for somebody
     who is no member any more.
     """
@@ -69,6 +70,7 @@ def remove(actor: User, workspace: Workspace, person: User) -> None:
         _keep_an_admin(row, membership)
         membership.delete()
         events.record(actor, "member.removed", membership.user, workspace=row, details={"role": membership.role})
+        tokens.end_lost(actor, membership.user)
 
 
 def by_email(actor: User, email: str) -> User:

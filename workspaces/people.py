@@ -13,7 +13,7 @@ from django.db.models import Max
 
 from flashback import names
 from flashback.errors import Conflict, Denied, Invalid, collecting
-from workspaces import access, events, organizations
+from workspaces import access, events, organizations, tokens
 from workspaces.access import OrganizationRole
 from workspaces.account_models import Session, Theme
 from workspaces.apps import SUPPORT
@@ -80,9 +80,10 @@ def update(actor: User, person: User, *, name: str | None = None, last_name: str
 def set_role(actor: User, person: User, *, role: int) -> User:
     """Give somebody another role in the organization, good from their next request on. Records `person.role_changed`.
 
-    The same role again changes and records nothing. Of two owners who lower each other at the same moment, one is
-    refused. Raises `Denied` below the organization role Workspaces, for a role above one's own and for people above
-    oneself, and `Invalid` for the field `role` (unknown, or the last owner).
+    Who no longer sees a workspace loses their API tokens of it. The same role again changes and records nothing. Of two
+    owners who lower each other at the same moment, one is refused. Raises `Denied` below the organization role
+    Workspaces, for a role above one's own and for people above oneself, and `Invalid` for the field `role` (unknown, or
+    the last owner).
     """
     access.require_rank(actor, person)
     wanted = clean_role(role)
@@ -98,6 +99,7 @@ def set_role(actor: User, person: User, *, role: int) -> User:
         row.organization_role = wanted
         row.save(update_fields=["organization_role"])
         events.record(actor, "person.role_changed", row, details={"role": [was.label, wanted.label]})
+        tokens.end_lost(actor, row)
     return row
 
 

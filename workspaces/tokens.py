@@ -1,7 +1,8 @@
 """The verbs on API tokens, and how a program is recognised by one (`authenticate`).
 
 A token acts as the person who made it, with at most the rights of its scope, and in one workspace alone if it was made
-there. It has no rights of its own: what the person may no longer do, it may not either, and it dies with the account.
+there. It has no rights of its own: what the person may no longer do, it may not either, and it dies with the account,
+one of a workspace with the membership there.
 People, members, tokens and the audit log are out of its reach (`access.Limits`).
 """
 
@@ -130,6 +131,18 @@ def revoke(actor: User, token: ApiToken) -> bool:
         row.save(update_fields=["revoked_at"])
         events.record(actor, "api_token.revoked", row, workspace=token.workspace)
     return True
+
+
+def end_lost(actor: User, person: User) -> None:
+    """Stop the tokens of `person`, as stored now, for workspaces that they can see no more, for good.
+
+    Called by what takes somebody out, in its transaction. Records `api_token.revoked` for each.
+    """
+    rows = ApiToken.objects.live().filter(user=person).exclude(workspace=None).select_related("workspace")
+    for row in rows.exclude(workspace__in=Workspace.objects.visible_to(person)):
+        row.revoked_at = timezone.now()
+        row.save(update_fields=["revoked_at"])
+        events.record(actor, "api_token.revoked", row, workspace=row.workspace)
 
 
 def personal(actor: User) -> "QuerySet[ApiToken]":
