@@ -329,6 +329,18 @@ def test_signing_in_gives_a_new_session(people: People) -> None:
     assert not Session.objects.filter(session_key=store.session_key).exists()
 
 
+def test_other_rights_give_a_new_session(people: People, signed_in: Callable[[User], Client]) -> None:
+    client = signed_in(people.reader)
+    keys = [client.cookies[settings.SESSION_COOKIE_NAME].value]
+    for role in (254, 254, 0):
+        verbs.set_role(people.owner, people.reader, role=role)
+        for _ in range(2):
+            assert client.get("/account").status_code == 200
+            keys.append(client.cookies[settings.SESSION_COOKIE_NAME].value)
+    assert [keys.index(key) for key in keys] == [0, 1, 1, 1, 1, 5, 5]
+    assert [row.session_key for row in Session.objects.filter(user_id=people.reader.pk)] == keys[-1:]
+
+
 def test_the_cookie_cannot_be_read_by_scripts(people: People) -> None:
     client = Client()
     sign_in(client, people.reader.email)

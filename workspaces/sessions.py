@@ -21,6 +21,7 @@ from flashback.web import leave
 KEY = re.compile(r"[a-z0-9]{32}")
 SIGNED_IN_AT, SEEN_AT = "signed_in_at", "seen_at"
 AUTHENTICATED_AT = "authenticated_at"  # when somebody last showed who they are
+RIGHTS = "rights"  # of the person, as this key of a session has them
 IP, AGENT = "ip", "agent"
 SECOND_FACTOR_DUE = "second_factor_due"
 # What somebody may do who has to set up a second factor first.
@@ -93,8 +94,15 @@ class SessionLimitsMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, *_: Any) -> HttpResponse | None:
-        """Lead somebody who has to set up a second factor there, whichever page they asked for."""
-        if not request.session.get(SECOND_FACTOR_DUE) or not getattr(view, "login_required", True):
+        """Lead somebody who has to set up a second factor there, whichever page they asked for.
+
+        And whoever has other rights than at their last request goes on with another key.
+        """
+        if not getattr(view, "login_required", True):
+            return None
+        if SESSION_KEY in request.session and request.user.is_authenticated:
+            _rotate(request)
+        if not request.session.get(SECOND_FACTOR_DUE):
             return None
         match = request.resolver_match
         if match is not None and match.view_name in MEANWHILE:
@@ -115,6 +123,24 @@ class SessionLimitsMiddleware:
             session[SIGNED_IN_AT] = now
 
 
+def _rotate(request: HttpRequest) -> None:
+    """Give the session a new key when its person's rights have changed: one that was stolen before stays without them.
+
+    OWASP, https://cheatsheetseries.owasp.org/cheatsheets/Session_Management_Cheat_Sheet.html, "Renew the Session ID
+    After Any Privilege Level Change".
+    """
+    held, rights = request.session.get(RIGHTS), _rights(request.user)
+    if held == rights:
+        return
+    request.session[RIGHTS] = rights
+    if held is not None:
+        request.session.cycle_key()
+
+
+def _rights(user: Any) -> list[int]:
+    return [int(user.organization_role), int(user.is_staff), int(user.is_superuser)]
+
+
 def start(request: HttpRequest, user: Any, **_: Any) -> None:
     """Begin to count; called by Django's signal whenever somebody has signed in.
 
@@ -125,6 +151,7 @@ def start(request: HttpRequest, user: Any, **_: Any) -> None:
     session, now = request.session, int(time.time())
     session[SIGNED_IN_AT] = session[SEEN_AT] = session[AUTHENTICATED_AT] = now
     session[IP], session[AGENT] = _whence(request)
+    session[RIGHTS] = _rights(user)
     if second_factor.due(user):
         session[SECOND_FACTOR_DUE] = True
 
