@@ -21,6 +21,7 @@ from flashback.web import CONTENT_SECURITY_POLICY
 from repositories.models import AiApiKey, Attachment, Repository
 from tests import build
 from tests.conftest import People
+from tests.test_reauthentication import hidden, stale
 from workspaces import events
 from workspaces import people as verbs
 from workspaces.apps import SUPPORT
@@ -373,6 +374,19 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
 
 
 # --- People -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_be_here_is_changed_by_somebody_who_has_just_shown_who_they_are(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client = stale(signed_in(people.staff))
+    assert client.get(page_of(people.reader)).status_code == 200
+    asked = client.post(page_of(people.reader), {"is_staff": "on"})
+    assert (asked.status_code, hidden(asked)) == (422, {"is_staff": "on"})
+    assert not User.objects.get(pk=people.reader.pk).is_staff
+    answer = client.post(page_of(people.reader), {"is_staff": "on", "confirm-password": build.PASSWORD})
+    assert answer.status_code == 302
+    assert User.objects.get(pk=people.reader.pk).is_staff
 
 
 def test_a_superuser_switches_somebody_off_and_it_is_recorded(

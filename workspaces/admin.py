@@ -15,6 +15,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.text import smart_split
 
@@ -22,6 +23,7 @@ from flashback.web import see_other
 from workspaces import looks, people
 from workspaces.apps import SUPPORT
 from workspaces.models import Event, Membership, Organization, User, Workspace
+from workspaces.reauthentication import recently_authenticated_for
 from workspaces.sessions import leaving
 
 admin.site.site_title = admin.site.site_header = "Flashback support"
@@ -287,6 +289,13 @@ class PersonAdmin(ReadOnly):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return whether this is a superuser looking at somebody else."""
         return isinstance(request.user, User) and request.user.is_superuser and obj != request.user
+
+    @method_decorator(recently_authenticated_for(lambda request: request.method == "POST"))
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a person, and change who may be here; that asks once more who it is."""
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:  # noqa: ARG002
         """Change the two through the verb, which records it."""
