@@ -307,6 +307,20 @@ def test_a_manager_offers_only_what_they_may_give(people: People, signed_in: Sig
     assert [field.label for field in form.place_fields] == ["Main"]
 
 
+def test_a_workspace_that_went_while_the_form_was_open_is_said_and_nobody_is_invited(
+    people: People, signed_in: SignIn
+) -> None:
+    second, client = build.workspace(people.organization, "Second"), signed_in(people.owner)
+    field = f"workspace-{second.pk}"
+    typed = {"email": NEW, "role": "0", "way": "link", field: "READ"}
+    second.delete()
+    page = client.post(f"{BASE}/invitations/new", typed)
+    assert (page.status_code, Invitation.objects.count()) == (422, 0)
+    assert "A workspace that you chose was deleted" in page.text
+    assert f'value="{NEW}"' in page.text
+    assert client.post(f"{BASE}/invitations/new", {**typed, field: ""}).status_code == 200
+
+
 def test_a_new_link_and_withdrawing_from_the_page(people: People, signed_in: SignIn) -> None:
     client = signed_in(people.owner)
     first = link(client.post(f"{BASE}/invitations/new", {"email": NEW, "role": "0", "way": "link"}))

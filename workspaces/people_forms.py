@@ -16,6 +16,9 @@ WORDS = {
     OrganizationRole.ADMINISTRATOR: "Administrator: also ADMIN everywhere, profile and audit log",
     OrganizationRole.OWNER: "Owner: everything",
 }
+GONE = (
+    "A workspace that you chose was deleted, or you are not its ADMIN any more. Look at the workspaces below once more."
+)
 BY_MAIL = [("mail", "By mail, to this address"), ("link", "I copy the link and hand it over")]
 BY_HAND = [BY_MAIL[1], ("mail", "I copy the link; a mail with it is printed in the server's terminal, too")]
 
@@ -120,6 +123,13 @@ class InviteForm(VerbForm):
             help_text="" if delivered else "No mail server is configured: hand the link over yourself.",
             error_messages={"required": "Choose one.", "invalid_choice": "Choose one from the list."},
         )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a workspace that was chosen and is not offered any more: an invitation without it is another one."""
+        chosen = {name for name in self.data if name.startswith(self.PLACE) and self.data[name]}
+        if chosen - set(self.places):
+            self.add_error(None, GONE)
+        return super().clean()
 
     @property
     def place_fields(self) -> list[forms.BoundField]:
