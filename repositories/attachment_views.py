@@ -85,10 +85,11 @@ def order(request: Request, id: UUID) -> HttpResponse:
     source = _source(row, wanted)
     place = source.place + {"up": -1, "down": 1}[step] if step else _number(request.POST.get("place", ""))
     try:
-        attachments.change(request.user, row, wanted, place=place, version=_number(request.POST.get("version", "")))
+        version = _number(request.POST.get("version", ""))
+        moved = attachments.change(request.user, row, wanted, place=place, version=version)
     except Changed as changed:
         return _conflict(request, changed, "order", wanted, place)
-    messages.success(request, f"{source.ai_llm.name} has place {max(place, 1)} now.")
+    messages.success(request, f"{source.ai_llm.name} has place {moved.position + 1} now.")
     return _back_to_list(request, row, moved=str(wanted))
 
 

@@ -204,6 +204,16 @@ def test_a_late_detach_shows_both_wishes_and_can_still_be_done(
     assert attached(row) == ["three", "one"]
 
 
+def test_a_place_beyond_the_end_is_the_end_and_said_so(
+    people: People, three: list[AiLlm], signed_in: Callable[[User], Client]
+) -> None:
+    row = build.repository(people.writer, people.workspace, *three)
+    path = f"/w/{people.workspace.slug}/repositories/{row.pk}/order"
+    posted = {"ai_llm": three[0].pk, "place": 999, "version": row.version}
+    page = signed_in(people.writer).post(path, posted, follow=True)
+    assert "one has place 3 now." in page.text
+
+
 def test_a_late_move_shows_both_wishes(people: People, three: list[AiLlm], signed_in: Callable[[User], Client]) -> None:
     row = build.repository(people.writer, people.workspace, *three)
     client, base = signed_in(people.writer), f"/w/{people.workspace.slug}/repositories/{row.pk}"

@@ -191,9 +191,7 @@ def one_by_one(fields: Mapping[str, str]) -> Iterator[dict[str, str | bytes]]:
 
 
 @pytest.mark.parametrize("route", own_routes(), ids=lambda route: route.name)
-def test_any_path_any_query_and_any_field(
-    route: Route, places: Places, people: People, signed_in: SignedIn
-) -> None:
+def test_any_path_any_query_and_any_field(route: Route, places: Places, people: People, signed_in: SignedIn) -> None:
     found, client, address = [], signed_in(people.owner), address_of(route, places)
     for query, fields in zip(all_at_once(EVERY_QUERY), all_at_once(EVERY_FIELD), strict=True):
         found += broken(client, "POST", f"{address}?{urlencode(query)}", urlencode(fields).encode())
@@ -266,9 +264,7 @@ def test_any_cookie(name: str, value: str, people: People) -> None:
 
 
 @pytest.mark.parametrize("route", [one for one in every_route() if one not in own_routes()], ids=lambda one: one.name)
-def test_any_path_in_the_admin_site(
-    route: Route, places: Places, people: People, signed_in: SignedIn
-) -> None:
+def test_any_path_in_the_admin_site(route: Route, places: Places, people: People, signed_in: SignedIn) -> None:
     client, found = signed_in(people.staff), []
     for place, fields in enumerate(all_at_once(["_to_field", "_popup", "term", "field_name", "model_name"], WORST)):
         path = route.address(dict.fromkeys(route.parameters, "HOSTILE")).replace(
@@ -325,9 +321,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from([*EVERY_QUERY, *EVERY_FIELD]), ANYTHI
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_whatever_is_invented(
-    data: st.DataObject, places: Places, people: People, signed_in: SignedIn
-) -> None:
+def test_whatever_is_invented(data: st.DataObject, places: Places, people: People, signed_in: SignedIn) -> None:
     address = address_of(data.draw(st.sampled_from(own_routes())), places)
     method = data.draw(st.sampled_from(["GET", "POST", "PUT", "DELETE", "OPTIONS"]))
     client = signed_in(data.draw(st.sampled_from([people.owner, people.writer, people.reader, people.stranger])))
