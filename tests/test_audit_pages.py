@@ -104,6 +104,27 @@ def varied(people: People) -> People:
     return people
 
 
+TWO = [
+    ("ai_api_key.created", {"patterns": ["gpt-4o*", "claude-*"]}, "gpt-4o*, claude-*"),
+    ("ai_api_key.updated", {"patterns": [["gpt-4o*"], ["claude-*", "o3"]]}, "gpt-4o* → claude-*, o3"),
+    ("repository.attachment_changed", {"ai_llm": "one", "models": [[], ["a*", "b*"]]}, "nothing → a*, b*"),
+    ("person.session_ended", {"sessions": ["Firefox", "Chrome"]}, "Firefox, Chrome"),
+    ("ai_llm.updated", {"name": ["prod", "staging"]}, "prod → staging"),
+]
+
+
+@pytest.mark.parametrize(("action", "details", "said"), TWO)
+def test_two_things_in_a_list_are_not_told_as_a_change(
+    people: People, signed_in: Callable[[User], Client], action: str, details: dict[str, Any], said: str
+) -> None:
+    event = events.record(people.owner, action, people.workspace, workspace=people.workspace, details=details)
+    page = signed_in(people.owner).get(f"{page_of(people)}/{event.pk}")
+    assert all(part in page.text for part in said.split(" → "))
+    assert ("Before" in page.text) == ("→" in said)
+    staff = signed_in(people.staff).get(f"/admin/workspaces/event/{event.pk}/change/")
+    assert f"{list(details)[-1]}: {said}</div>" in staff.text
+
+
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -20,7 +20,7 @@ from django.utils.html import format_html_join
 from django.utils.text import smart_split
 
 from flashback.web import see_other
-from workspaces import looks, people
+from workspaces import events, looks, people
 from workspaces.apps import SUPPORT
 from workspaces.models import Event, Membership, Organization, User, Workspace
 from workspaces.reauthentication import recently_authenticated_for
@@ -77,7 +77,6 @@ def get_app_list(request: HttpRequest, app_label: str | None = None) -> list[dic
 admin.site.get_app_list = get_app_list  # type: ignore[method-assign]  # Django sorts by the alphabet
 
 SEARCH_CHARACTERS, SEARCH_WORDS = 120, 8
-PAIR = 2  # an old and a new value
 # The ends of the addresses that the lists themselves link to: those of filters, and those of the bar of dates.
 FILTERS = frozenset({"", "exact", "isnull", "isempty"})
 DATES = frozenset({"gte", "lt", "year", "month", "day"})
@@ -339,11 +338,14 @@ class EventAdmin(ReadOnly):
     def changes(self, event: Event) -> str:
         """Return the details in lines, a change as "old → new"."""
         details = event.details if isinstance(event.details, dict) else {}
-        lines = ((name.replace("_", " "), _words(value)) for name, value in details.items())
+        lines = (
+            (name.replace("_", " "), " → ".join(map(_words, value)) if events.is_change(name, value) else _words(value))
+            for name, value in details.items()
+        )
         return format_html_join("", "<div>{}: {}</div>", lines) or "-"
 
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
-        return (" → " if len(value) == PAIR else ", ").join(map(_words, value))
+        return ", ".join(map(_words, value)) or "nothing"
     return "nothing" if value is None or value == "" else str(value)

@@ -11,12 +11,11 @@ from ai_llm.models import STATES, CheckKind
 from ai_llm.templatetags.ui import ago
 from flashback.templatetags.drawing import filled
 from workspaces.audit import Line
-from workspaces.events import Told
+from workspaces.events import Told, is_change
 from workspaces.models import Event
 
 register = template.Library()
 
-PAIR = 2  # an old and a new value
 LINES, SHORT = 3, 60
 FIELDS = {
     "ai_llm.secret": "fingerprint of the API Secret",
@@ -26,8 +25,6 @@ FIELDS = {
     "provider_key.key": "fingerprint of the API Key",
     "audit.q": "search",
 }
-# These hold a list, and no old and new value, also when two are in it.
-LISTS = frozenset({"ai_llms", "attached", "detached", "order", "repositories", "keys", "models"})
 
 WORDS = {
     "ai_llm.created": "created",
@@ -177,7 +174,7 @@ def event_actions() -> list[tuple[str, list[tuple[str, str]]]]:
 @register.filter
 def changed_values(event: Event | Line) -> list[tuple[str, Any, Any]]:
     """Return what an event changed: (field, old value, new value)."""
-    return [(_field(event, name), *value) for name, value in _details(event).items() if _is_change(name, value)]
+    return [(_field(event, name), *value) for name, value in _details(event).items() if is_change(name, value)]
 
 
 @register.filter
@@ -190,7 +187,7 @@ def change_lines(event: Event | Line) -> list[str]:
 @register.filter
 def plain_values(event: Event) -> list[tuple[str, Any]]:
     """Return what else an event says: (field, value)."""
-    return [(_field(event, name), value) for name, value in _details(event).items() if not _is_change(name, value)]
+    return [(_field(event, name), value) for name, value in _details(event).items() if not is_change(name, value)]
 
 
 @register.filter
@@ -222,10 +219,6 @@ def _short(value: Any) -> str:
 
 def _details(event: Event | Told | Line) -> dict[str, Any]:
     return event.details if isinstance(event.details, dict) else {}
-
-
-def _is_change(name: str, value: Any) -> bool:
-    return isinstance(value, list) and len(value) == PAIR and name not in LISTS
 
 
 def _field(event: Event | Line, name: str) -> str:
