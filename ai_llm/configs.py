@@ -248,13 +248,17 @@ def schedule(actor: User, ai_llm: AiLlm, included: bool) -> AiLlm:
     return row
 
 
-def delete(actor: User, ai_llm: AiLlm) -> None:
+def delete(actor: User, ai_llm: AiLlm, *, move_to: AiLlm | None = None) -> None:
     """Take the AI LLM away: credentials are purged at once, the row stays for 30 days. Records `ai_llm.deleted`.
 
-    Raises `Denied` and `Conflict`: deleted meanwhile, or something depends on it (`signals.deleting`).
+    `move_to` takes its place wherever it is used, in the same step (`signals.moving`). Raises `Denied`, `Conflict`
+    (deleted meanwhile, or something depends on it: `signals.deleting`), and for `move_to` `NotFound` when it is of
+    another workspace or deleted, and `Invalid` when it is the same one.
     """
     access.require(actor, ai_llm.workspace, Access.WRITE)
     with transaction.atomic(), events.gathered():
+        if move_to is not None:
+            signals.moving.send(sender=AiLlm, ai_llm=ai_llm, target=move_to, actor=actor)
         row = rows.locked(ai_llm)
         signals.deleting.send(sender=AiLlm, ai_llm=row, actor=actor)
         doomed = rows.drop(row)

@@ -1,5 +1,6 @@
 """Forms check shape and types; the verbs check meaning. What a verb refuses comes back to the field it is about."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -147,17 +148,32 @@ class ReplaceSecretForm(CredentialsForm):
 
 
 class DeleteForm(forms.Form):
-    """Confirms a deletion by the name, so that nobody deletes the wrong row by habit."""
+    """Confirms a deletion by the name, so that nobody deletes the wrong row by habit.
 
+    While something depends on the row, `others` (id, label) are asked about first: which one takes its place.
+    """
+
+    move_to = forms.ChoiceField(
+        label="Move all to",
+        help_text="It takes this one's place in every repository above, with its allow-lists.",
+        error_messages={
+            "required": "Choose the AI LLM that takes its place.",
+            "invalid_choice": "This AI LLM is not there any more. Choose another one.",
+        },
+    )
     name = forms.CharField(
         label="Type the name to confirm",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": "Type the name of this AI LLM to confirm."},
     )
 
-    def __init__(self, *arguments: Any, ai_llm: AiLlm, **keywords: Any) -> None:
+    def __init__(self, *arguments: Any, ai_llm: AiLlm, others: Sequence[tuple[str, str]] = (), **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.ai_llm = ai_llm
+        if others:
+            self.fields["move_to"].choices = [("", "Choose an AI LLM"), *others]  # type: ignore[attr-defined]  # a ChoiceField
+        else:
+            del self.fields["move_to"]
 
     def clean_name(self) -> str:
         """Accept the stored name only."""

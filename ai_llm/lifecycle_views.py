@@ -8,14 +8,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ai_llm import configs, dependents, diagnostics, forms, lifecycle
+from ai_llm.models import STATES, AiLlm
 from ai_llm.views import found
 from flashback import notices
-from flashback.errors import Conflict
+from flashback.errors import Conflict, NotFound
 from flashback.web import see_other
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
 from workspaces.reauthentication import recently_authenticated
 
+MOST_OFFERED = 200
 DISABLED = "{name} is disabled."
 ENABLED = "{name} is enabled again."
 
@@ -45,19 +47,39 @@ def enable(request: Request, id: UUID) -> HttpResponse:
 @in_workspace
 @recently_authenticated
 def delete(request: Request, id: UUID) -> HttpResponse:
-    """Show what depends on the configuration, ask for its name, then take it away and purge its credentials."""
+    """Show what depends on the configuration, ask for its name and who takes its place, then take it away.
+
+    Its credentials are purged at once.
+    """
     row = found(request, id, Access.WRITE)
-    form = forms.DeleteForm(request.POST if request.method == "POST" else None, ai_llm=row)
+    depending = dependents.of(row)
+    others = _others(row) if depending.attachments else []
+    form = forms.DeleteForm(request.POST if request.method == "POST" else None, ai_llm=row, others=others)
     if form.is_bound and form.is_valid():
         try:
-            configs.delete(request.user, row)
-        except Conflict as conflict:
-            form.add_error(None, conflict.message)
+            said = _delete(request, row, form.cleaned_data.get("move_to", ""))
+        except (Conflict, NotFound) as problem:
+            form.add_error(None, problem.message)
         else:
-            messages.success(request, f"{row.name} is deleted, and its stored credentials are purged.")
+            messages.success(request, f"{row.name} is deleted, and its stored credentials are purged.{said}")
             return see_other("ai_llms", slug=request.workspace.slug)
-    values = {"form": form, "ai_llm": row, "dependents": dependents.of(row)}
+    values = {"form": form, "ai_llm": row, "dependents": depending, "all_offered": len(others) < MOST_OFFERED}
     return render(request, "ai_llm/delete.html", values, status=422 if form.errors else 200)
+
+
+def _delete(request: Request, row: AiLlm, move_to: str) -> str:
+    """Delete the row, and return what to say about the one that took its place."""
+    target = AiLlm.objects.of(request.workspace).filter(pk=move_to).first() if move_to else None
+    if move_to and target is None:
+        raise NotFound("The AI LLM that you chose is not there any more. Choose another one.")
+    configs.delete(request.user, row, move_to=target)
+    return f" {target.name} has taken its place." if target is not None else ""
+
+
+def _others(row: AiLlm) -> list[tuple[str, str]]:
+    """Return what can take the place of `row`, by name and with its state: id and label of each."""
+    rows = AiLlm.objects.of(row.workspace).exclude(pk=row.pk).select_related("credential").order_by("name_key")
+    return [(str(one.pk), f"{one.name} ({STATES[one.state].lower()})") for one in rows[:MOST_OFFERED]]
 
 
 @require_safe

@@ -1,14 +1,22 @@
-"""An AI LLM that is attached to a repository cannot be deleted: applications call through it."""
+"""An AI LLM that is attached to a repository cannot be deleted, unless another one takes its place in the same step."""
 
 from typing import Any
 
 from django.dispatch import receiver
 
 from ai_llm.models import AiLlm
-from ai_llm.signals import deleting
+from ai_llm.signals import deleting, moving
 from flashback.errors import Conflict
+from repositories import attachments
+from workspaces.models import User
 
 NAMED = 5
+
+
+@receiver(moving)
+def move_attachments(ai_llm: AiLlm, target: AiLlm, actor: User, **_: Any) -> None:
+    """Attach `target` in the place of `ai_llm`, in every repository."""
+    attachments.move_all(actor, ai_llm, target)
 
 
 @receiver(deleting)

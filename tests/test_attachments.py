@@ -418,7 +418,7 @@ def test_an_attached_ai_llm_cannot_be_deleted_until_it_was_moved(
     asked = client.get(f"{base}/delete").content.decode()
     assert ("repository 6" in asked, f"{base}/move" in asked) == (True, True)
     answer = client.post(f"{base}/delete", {"name": "one"})
-    assert (answer.status_code, "is attached to repository 0" in answer.content.decode()) == (422, True)
+    assert (answer.status_code, "Choose the AI LLM that takes its place." in answer.content.decode()) == (422, True)
     three[0].refresh_from_db()
     assert (three[0].deleted_at, three[0].credential is not None) == (None, True)
     attachments.move_all(people.writer, three[0], three[1])

@@ -380,9 +380,14 @@ def test_gathered_events_are_written_at_the_end_and_only_if_all_went_well(people
         write(people, 2)
         assert Event.objects.count() == 0
     assert (Event.objects.count(), found_wrong(people)) == (2, None)
+    with transaction.atomic(), events.gathered():
+        with events.gathered():
+            write(people, 1)
+        assert Event.objects.count() == 2
+    assert (Event.objects.count(), found_wrong(people)) == (3, None)
     with pytest.raises(ZeroDivisionError), transaction.atomic(), events.gathered():
         write(people, 1 // len(write(people)[1:]))
-    assert Event.objects.count() == 2
+    assert Event.objects.count() == 3
 
 
 TAMPERED = {

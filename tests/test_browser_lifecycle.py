@@ -62,6 +62,34 @@ def test_two_editors_then_disabled_then_deleted_with_another(page: Page, sandbox
     expect(page.get_by_text("2 AI LLMs deleted.")).to_be_visible()
 
 
+@SCRIPTS
+def test_deleted_while_another_takes_its_place(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    for number in (1, 2):
+        add(page, f"{name}-{number}", sandbox.url("/openai/v1"), SECRET)
+    llms, _, last = page.url.rpartition("/")
+    page.goto(f"{llms.removesuffix('/ai/llm')}/repositories/new?attach={last}")
+    page.get_by_label("Name", exact=True).fill(f"{name}-repository")
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name=f"{name}-repository", level=1)).to_be_visible()
+    repository = page.url
+
+    page.goto(f"{llms}/{last}/delete")
+    expect(page.get_by_role("link", name=f"{name}-repository")).to_be_visible()
+    if scripts:
+        accessible(page, "delete with move")
+    page.get_by_label("Type the name to confirm").fill(f"{name}-2")
+    page.get_by_role("button", name="Delete this AI LLM").click()
+    expect(page.get_by_role("heading", name="One thing needs your attention")).to_be_visible()
+    other = page.get_by_label("Move all to").locator("option", has_text=f"{name}-1")
+    page.get_by_label("Move all to").select_option(other.get_attribute("value"))
+    page.get_by_role("button", name="Delete this AI LLM").click()
+    expect(page.get_by_text(f"{name}-1 has taken its place.")).to_be_visible()
+    page.goto(repository)
+    expect(page.get_by_role("link", name=f"{name}-1").first).to_be_visible()
+    expect(page.get_by_role("link", name=f"{name}-2", exact=True)).to_have_count(0)
+
+
 def test_diagnostics_are_copied_with_one_click(page: Page, sandbox: Sandbox) -> None:
     name = fresh_name()
     add(page, name, sandbox.url("/openai/v1"), SECRET)

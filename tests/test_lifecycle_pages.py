@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ai_llm import configs, lifecycle, summary, validation
+from ai_llm import configs, lifecycle, signals, summary, validation
 from ai_llm.models import AiLlm, Check, Credential
 from ai_llm.outcomes import Result
 from flashback.errors import Conflict
@@ -207,6 +207,45 @@ def test_deleting_purges_at_once(client: Client, base: str, page: str, row: AiLl
     assert actions()[-1] == "ai_llm.deleted"
     assert AiLlm.objects.filter(pk=row.pk).exists()
     assert client.post(f"{page}/delete", {"name": "prod"}).status_code == 404
+
+
+def test_another_one_takes_its_place_in_the_same_step(
+    client: Client, base: str, page: str, row: AiLlm, people: People
+) -> None:
+    other = build.ai_llm(people.writer, people.workspace, name="other")
+    foreign = build.ai_llm(people.stranger, people.strange_workspace, name="foreign")
+    chats = [build.repository(people.writer, people.workspace, row, name=name) for name in ("chat", "batch")]
+    for typed in ({}, {"move_to": ""}, {"move_to": str(foreign.pk)}, {"move_to": str(row.pk)}, {"move_to": "a\0b"}):
+        answer = client.post(f"{page}/delete", {"name": "prod", **typed})
+        assert (answer.status_code, stored(row).deleted_at) == (422, None)
+        assert list(answer.context["form"].errors) == ["move_to"]
+    assert "other (not validated yet)" in words(answer)
+    answer = client.post(f"{page}/delete", {"name": "wrong", "move_to": str(other.pk)})
+    assert f'<option value="{other.pk}" selected>' in answer.text
+    answer = client.post(f"{page}/delete", {"name": "prod", "move_to": str(other.pk)}, follow=True)
+    assert answer.redirect_chain == [(f"{base}/llm", 303)]
+    assert "other has taken its place" in words(answer)
+    assert [[one.ai_llm for one in chat.attachments.all()] for chat in chats] == [[other], [other]]
+    assert stored(row).deleted_at is not None
+    assert actions()[-3:] == ["repository.repointed", "repository.repointed", "ai_llm.deleted"]
+
+
+def test_a_deletion_that_is_refused_moves_nothing(row: AiLlm, people: People) -> None:
+    other = build.ai_llm(people.writer, people.workspace)
+    chat = build.repository(people.writer, people.workspace, row)
+    before = actions()
+
+    def refuse(**_: object) -> None:
+        raise Conflict("Not now.")
+
+    signals.deleting.connect(refuse)
+    try:
+        with pytest.raises(Conflict):
+            configs.delete(people.writer, row, move_to=other)
+    finally:
+        signals.deleting.disconnect(refuse)
+    assert [one.ai_llm for one in chat.attachments.all()] == [row]
+    assert (actions(), stored(row).deleted_at) == (before, None)
 
 
 def test_while_a_repository_uses_it_the_page_offers_no_button_that_would_be_refused(

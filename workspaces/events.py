@@ -20,6 +20,12 @@ MOST_ITEMS = 200
 # Beyond this PostgreSQL writes a number as an integer, and its digest would differ.
 LARGEST_FLOAT = 1e15
 
+PAIR = 2  # an old and a new value
+# These hold a list, also when two things are in it; where it changed, they hold two lists.
+LISTS = frozenset(
+    {"ai_llms", "attached", "detached", "keys", "models", "order", "patterns", "repositories", "sessions"}
+)
+
 TOLD = 10  # events on the page of what they are about
 
 
@@ -83,8 +89,12 @@ def gathered() -> Iterator[None]:
     """Write the events recorded inside at the end of the block: for a transaction that runs several verbs.
 
     Each verb then takes its locks on rows before any chain is held, so that two such transactions cannot wait for each
-    other: `with transaction.atomic(), events.gathered(): …`. An exception leaves nothing written.
+    other: `with transaction.atomic(), events.gathered(): …`. An exception leaves nothing written. Inside another such
+    block, that one's end counts.
     """
+    if _gathered.get() is not None:
+        yield
+        return
     waiting: list[Event] = []
     token = _gathered.set(waiting)
     try:
@@ -124,6 +134,13 @@ def _newest_about(object_id: str) -> "QuerySet[Event, Any]":
 def of_object(subject: Model) -> "QuerySet[Event]":
     """Return the events about `subject`, the newest first."""
     return Event.objects.filter(object_id=str(subject.pk)).order_by("-at", "-id")
+
+
+def is_change(name: str, value: Any) -> bool:
+    """Return whether a value of an event's details is an old and a new one, and not a list that two things are in."""
+    if not isinstance(value, list) or len(value) != PAIR:
+        return False
+    return name not in LISTS or all(isinstance(one, list) for one in value)
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
