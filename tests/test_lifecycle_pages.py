@@ -219,12 +219,12 @@ def test_another_one_takes_its_place_in_the_same_step(
         answer = client.post(f"{page}/delete", {"name": "prod", **typed})
         assert (answer.status_code, stored(row).deleted_at) == (422, None)
         assert list(answer.context["form"].errors) == ["move_to"]
-    assert "other (not validated yet)" in words(answer)
+    assert "other (not validated yet)" in text(answer)
     answer = client.post(f"{page}/delete", {"name": "wrong", "move_to": str(other.pk)})
     assert f'<option value="{other.pk}" selected>' in answer.text
     answer = client.post(f"{page}/delete", {"name": "prod", "move_to": str(other.pk)}, follow=True)
     assert answer.redirect_chain == [(f"{base}/llm", 303)]
-    assert "other has taken its place" in words(answer)
+    assert "other has taken its place" in text(answer)
     assert [[one.ai_llm for one in chat.attachments.all()] for chat in chats] == [[other], [other]]
     assert stored(row).deleted_at is not None
     assert actions()[-3:] == ["repository.repointed", "repository.repointed", "ai_llm.deleted"]
