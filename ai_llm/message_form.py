@@ -1,12 +1,14 @@
 """The form of one tiny message: which model takes it, what it costs, and a token that lets one click send once."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.core import signing
 from django.core.cache import cache
+from django.template.loader import render_to_string
 
 from ai_llm import message
 from ai_llm.models import AiLlm
@@ -22,8 +24,8 @@ STALE = "This form is too old, or this AI LLM was changed since. Look at it agai
 CHOOSE = "Choose a model of the list, or enter the name of one."
 
 
-class MessageForm(forms.Form):
-    """A model of the account's own list, or one entered by hand, and the token of this form."""
+class Fields(forms.Form):
+    """A model of the account's own list (the best to choose first), or one entered by hand."""
 
     model = forms.ChoiceField(label="Model", error_messages={"invalid_choice": CHOOSE, "required": CHOOSE})
     other = forms.CharField(
@@ -33,15 +35,9 @@ class MessageForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
         error_messages={"max_length": message.NOT_A_MODEL, "required": message.NO_MODEL},
     )
-    once = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, data: Any = None, *, actor: User, ai_llm: AiLlm, names: Sequence[str]) -> None:
-        self.signed_for = [str(actor.pk), str(ai_llm.pk), ai_llm.version]
-        fresh = signing.dumps([str(uuid4()), *self.signed_for], salt=SALT)
-        super().__init__(data, auto_id="message_%s", initial={"once": fresh})
-        deployment = talk.names_deployments(ai_llm.type, ai_llm.endpoint)
-        self.choice = None if deployment else sizes.choose(names)
-        ranked = [] if self.choice is None else sizes.ranked(names)
+    def __init__(self, data: Any = None, *, ranked: Sequence[str], deployment: bool) -> None:
+        super().__init__(data, auto_id="message_%s")
         self.fields["other"].label = _label(deployment, bool(ranked))
         self.fields["other"].required = not ranked
         if not ranked:
@@ -49,6 +45,17 @@ class MessageForm(forms.Form):
             return
         self.fields["model"].choices = [(name, name) for name in ranked]  # type: ignore[attr-defined]  # a ChoiceField
         self.fields["model"].required = not self.data.get("other", "").strip()
+
+
+class MessageForm(Fields):
+    """What was sent: a model, and the token of a form that was made for this person and this state of the AI LLM."""
+
+    once = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, data: Any, *, actor: User, ai_llm: AiLlm, names: Sequence[str]) -> None:
+        ranked, deployment = _listed(ai_llm, names)
+        super().__init__(data, ranked=ranked, deployment=deployment)
+        self.signed_for = _signed_for(actor, ai_llm)
 
     def clean_other(self) -> str:
         """Accept what can be the name of a model, or nothing."""
@@ -79,24 +86,47 @@ class MessageForm(forms.Form):
 
 
 def offer(actor: User, ai_llm: AiLlm, names: Sequence[str], *, form: MessageForm | None = None) -> dict[str, Any]:
-    """Return what the piece with the button needs: {"offer": {form, fresh, provider, own, room, under_way}}.
+    """Return what the piece with the button needs: {"offer": {form, fields, fresh, provider, own, room, under_way}}.
 
-    `fresh` is the token of a form that was not sent yet, and `own` says that a server of one's own takes the message.
+    `form` is what was sent, if anything, and `fields` its fields as HTML. `fresh` is the token of a form that was not
+    sent yet, and `own` says that a server of one's own takes the message.
     """
-    blank = MessageForm(actor=actor, ai_llm=ai_llm, names=names)
+    ranked, deployment = _listed(ai_llm, names)
+    choice = sizes.choose(names) if ranked else None
     recipe = PROVIDERS[ai_llm.type].recipe(ai_llm.endpoint)
     host = addresses.host_of(ai_llm.endpoint)
     return {
         "offer": {
-            "form": form or blank,
-            "fresh": blank.initial["once"],
-            "choice": blank.choice,
+            "form": form,
+            "fields": _drawn(form, choice) if form else _blank(tuple(ranked), deployment, choice),
+            "fresh": signing.dumps([str(uuid4()), *_signed_for(actor, ai_llm)], salt=SALT),
+            "choice": choice,
             "provider": recipe.name if recipe and not recipe.keyless else host,
             "own": ai_llm.keyless or not addresses.is_public(host),
             "room": talk.ROOM_TO_THINK,
             "under_way": is_under_way(ai_llm),
         }
     }
+
+
+def _listed(ai_llm: AiLlm, names: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the models to choose from, and whether this endpoint has deployments in their place (and no list)."""
+    deployment = talk.names_deployments(ai_llm.type, ai_llm.endpoint)
+    return ([] if deployment or sizes.choose(names) is None else sizes.ranked(names)), deployment
+
+
+def _signed_for(actor: User, ai_llm: AiLlm) -> list[Any]:
+    return [str(actor.pk), str(ai_llm.pk), ai_llm.version]
+
+
+@lru_cache(maxsize=64)
+def _blank(ranked: tuple[str, ...], deployment: bool, choice: sizes.Choice | None) -> str:
+    """Return the fields before anything was sent; every page of an AI LLM has them, so that they are drawn once."""
+    return _drawn(Fields(ranked=ranked, deployment=deployment), choice)
+
+
+def _drawn(form: Fields, choice: sizes.Choice | None) -> str:
+    return render_to_string("ai_llm/_message_fields.html", {"form": form, "choice": choice})
 
 
 def begin(ai_llm: AiLlm) -> None:
