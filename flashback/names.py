@@ -9,6 +9,7 @@ LONGEST = 120
 LONGEST_KEY = 400
 # Letters, marks and signs that show nothing (Unicode's Default_Ignorable_Code_Point, and the blank of Braille).
 UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+UNREADABLE = "\ufffd"  # what stands for bytes that are no text
 # They choose between two drawings of one sign, such as text or emoji, and are no part of a name.
 VARIATIONS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 
@@ -22,6 +23,8 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
     folded = " ".join(unicodedata.normalize("NFC", text.translate(VARIATIONS)).split())
     if not any(unicodedata.category(character)[0] in "LNPS" for character in folded):
         raise Invalid({field: f"Enter a {label.lower()}: letters, figures or signs that can be read."})
+    if UNREADABLE in folded:
+        raise Invalid({field: f"The {label.lower()} holds a character that could not be read. Type it again."})
     if len(folded) > LONGEST:
         raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
     hidden = next((c for c in folded if c in UNSEEN or unicodedata.category(c)[0] == "C"), None)

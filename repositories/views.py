@@ -29,6 +29,7 @@ EVENTS_SHOWN = 10
 ATTACHED_A_PAGE = 50
 MODELS_SHOWN = 8
 MODELS_A_PAGE = 100
+GONE = "The AI LLM that was to be attached to it is not there any more."
 
 
 @require_safe
@@ -128,7 +129,7 @@ def _attached(request: Request, made: Repository, wished: AiLlm | None) -> str:
         with suppress(NotFound):  # deleted meanwhile: the repository is there all the same
             attachments.attach(request.user, made, [wished.pk])
             return f", and {wished.name} is attached to it."
-    return ". Attach AI LLMs to it."
+    return f". {GONE}" if request.POST.get("attach") else ". Attach AI LLMs to it."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -553,5 +553,6 @@ def test_a_new_repository_gets_no_ai_llm_of_another_workspace(
     assert "foreign" not in form
     row = re.search(r'name="row" value="([^"]*)"', form)
     assert row is not None
-    client.post(path, {"row": row[1], "name": "chat", "attach": str(foreign.pk)})
+    answer = client.post(path, {"row": row[1], "name": "chat", "attach": str(foreign.pk)}, follow=True)
     assert attached(Repository.objects.get(name="chat")) == []
+    assert "The AI LLM that was to be attached to it is not there any more." in answer.text

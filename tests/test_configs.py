@@ -77,6 +77,7 @@ def test_the_same_name_is_free_in_another_workspace_and_after_deletion(people: P
         ("invoice\u202egnp.exe", "U+202E"),
         ("a\u200bb", "U+200B"),
         ("nul\0", "U+0000"),
+        ("\ufffd\ufffd", "could not be read"),
         ("a" + "\u0301" * 50, "stacks"),
         ("\ufdfa" * 40, "signs that stand for whole words"),
     ],

@@ -419,6 +419,17 @@ def test_what_was_rejected_again_and_again_comes_before_what_was_rejected_once(p
     assert [row.name for row in summary.of(people.workspace, most=2).attention] == ["c", "a"]
 
 
+def test_the_overview_tells_a_secret_that_does_not_open_from_one_that_is_not_there(
+    client: Client, base: str, row: AiLlm
+) -> None:
+    Credential.objects.update(key_id="00000000")
+    assert "No key of this installation opens the stored secret" in text(client.get(base))
+    AiLlm.objects.update(credential=None)
+    shown = text(client.get(base))
+    assert "No secret is stored" in shown
+    assert "No key of this installation" not in shown
+
+
 @pytest.mark.parametrize(
     ("verdict", "cause", "place"),
     [

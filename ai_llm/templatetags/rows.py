@@ -70,7 +70,8 @@ def _reasons(row: Row, token: str) -> dict[str, str]:
 
 def _reason(row: Row) -> SafeString:
     if row.state == UNAVAILABLE:
-        return SafeString("No key of this installation opens the stored secret")
+        known = "No key of this installation opens the stored secret" if row.secret_set_at else "No secret is stored"
+        return SafeString(known)
     checked, known = ago(row.checked_at, focusable=False), row.reason if row.state != Verdict.ACCEPTED else ""
     if known:
         return SafeString(f"{escape(known)}, checked {checked}")
