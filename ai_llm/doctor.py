@@ -4,10 +4,12 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit, urlunsplit
 
 from ai_llm.models import Type
 from ai_llm.providers import PROVIDERS, Recipe, addresses
+from ai_llm.providers.recipes import RECIPES
 from flashback import outbound
 from flashback.outbound import ShapeError
 
@@ -259,7 +261,7 @@ def _https(text: str) -> str:
 
 
 def _remarks(case: _Case) -> Iterable[Finding]:
-    remarks = (_slash, _plain_http, _local, _foreign_letters, _owner, _path)
+    remarks = (_slash, _plain_http, _local, _foreign_letters, _website, _owner, _path)
     return (finding for remark in remarks if (finding := remark(case)) is not None)
 
 
@@ -297,6 +299,24 @@ def _foreign_letters(case: _Case) -> Finding | None:
     return Finding("foreign_letters", WARNING, message)
 
 
+@cache
+def _websites() -> dict[str, tuple[str, str]]:
+    """Return the hosts of the pages where keys are made, each with whose it is and the base of that one's API."""
+    rows = [(row.name, row.base, row.make_key_url) for row in RECIPES if not row.practice]
+    rows += [(str(Type(kind).label), one.default_endpoint, one.make_key_url) for kind, one in PROVIDERS.items()]
+    found = {addresses.host_of(page): (name, base) for name, base, page in rows if page and base}
+    return {host: told for host, told in found.items() if not host.startswith("api.")}  # such a one may answer calls
+
+
+def _website(case: _Case) -> Finding | None:
+    """Say when somebody pasted the address of the page where the key was made."""
+    found = None if case.recipe is not None else _websites().get(case.host)
+    if found is None:
+        return None
+    message = f"This is the website of {found[0]}, where keys are made. Its API is at {found[1]}."
+    return Finding("website", WARNING, message, found[1])
+
+
 def _owner(case: _Case) -> Finding | None:
     """Say when the host belongs to another type. Its OpenAI form (`openai` in the path) is at home under OPENAI."""
     compatible = case.type in {Type.OPENAI, Type.OTHER}
@@ -317,6 +337,8 @@ def _path(case: _Case) -> Finding | None:
     if case.recipe is not None and case.recipe.base:
         return _known_path(case, case.recipe)
     if case.recipe is not None or case.type not in {Type.OPENAI, Type.OTHER} or addresses.has_version(case.path):
+        return None
+    if _website(case) is not None:
         return None
     fix = addresses.with_path(case.normal, f"{case.path}/v1")
     if case.path:

@@ -120,6 +120,20 @@ GOOD = [
     ),
     (
         "OPENAI",
+        "https://platform.openai.com/api-keys",
+        "https://platform.openai.com/api-keys",
+        "https://platform.openai.com/api-keys/models",
+        {"website": "https://api.openai.com/v1"},
+    ),
+    (
+        "OTHER",
+        "https://console.groq.com/keys",
+        "https://console.groq.com/keys",
+        "https://console.groq.com/keys/models",
+        {"website": "https://api.groq.com/openai/v1"},
+    ),
+    (
+        "OPENAI",
         "https://api.anthropic.com/v1",
         "https://api.anthropic.com/v1",
         "https://api.anthropic.com/v1/models",
