@@ -89,7 +89,7 @@ FORMS = {
     "account_reauthenticate": {"password": "x", "next": "/"},
     "account_reset_password": {"email": "nobody@example.com"},
     "account_reset_password_from_key": PASSWORDS,
-    "ai_llm_delete": {"name": "x"},
+    "ai_llm_delete": {"name": "x", "move_to": str(uuid4())},
     "ai_llm_edit": {
         "name": "x",
         **ENDPOINT,

@@ -100,14 +100,12 @@ class SessionLimitsMiddleware:
         """
         if not getattr(view, "login_required", True):
             return None
+        match = request.resolver_match
+        if request.session.get(SECOND_FACTOR_DUE) and (match is None or match.view_name not in MEANWHILE):
+            return leave(request, reverse("mfa_activate_totp"))
         if SESSION_KEY in request.session and request.user.is_authenticated:
             _rotate(request)
-        if not request.session.get(SECOND_FACTOR_DUE):
-            return None
-        match = request.resolver_match
-        if match is not None and match.view_name in MEANWHILE:
-            return None
-        return leave(request, reverse("mfa_activate_totp"))
+        return None
 
     @staticmethod
     def _hold(request: HttpRequest, now: int) -> None:
