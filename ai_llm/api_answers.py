@@ -1,6 +1,7 @@
 """What the API's operations on AI LLMs, their checks and provider keys answer. None of it holds a secret or a key."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import Field
@@ -176,6 +177,14 @@ class Validated(Outcome):
     ai_llm_id: UUID = Field(description="The AI LLM.", examples=[EXAMPLE_ID])
     check_id: UUID = Field(description="The check that was kept.", examples=[EXAMPLE_ID])
     state: str = Field(description="The state of the AI LLM after it.", examples=["accepted"])
+
+
+class DiagnosticsShown(Success):
+    """What a ticket about an AI LLM needs to know."""
+
+    diagnostics: dict[str, Any] = Field(
+        description="Times, state and latest checks, by name.", examples=[{"made_at": EXAMPLE_MOMENT, "checks": []}]
+    )
 
 
 class Rotated(Success):

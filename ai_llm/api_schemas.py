@@ -188,6 +188,16 @@ class Trial(Input):
     keyless: bool = Field(default=False, description=KEYLESS, examples=[False])
 
 
+class TinyMessage(Input):
+    """What one tiny message is sent to."""
+
+    model: str | None = Field(
+        default=None,
+        description="The model, as the provider writes it; unless given, the smallest one that is known.",
+        examples=["gpt-4o-mini"],
+    )
+
+
 class Rotation(Input):
     """A new secret for an AI LLM."""
 

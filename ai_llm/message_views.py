@@ -1,4 +1,4 @@
-"""The page about one tiny message, and the button that sends it: nothing else in the product ever does."""
+"""The page about one tiny message, and the button that sends it: nothing else but the same call over REST ever does."""
 
 from uuid import UUID
 

@@ -45,6 +45,7 @@ import repositories.api
 import workspaces.api
 import workspaces.api_account
 import workspaces.api_events
+import workspaces.api_invitations
 import workspaces.api_organizations
 import workspaces.api_second_factor
 import workspaces.api_users
@@ -68,6 +69,7 @@ ROUTERS = (
     workspaces.api_second_factor.router,
     workspaces.api_users.router,
     workspaces.api_organizations.router,
+    workspaces.api_invitations.router,
     workspaces.api_workspaces.router,
     workspaces.api_events.router,
     ai_llm.api.router,

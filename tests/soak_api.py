@@ -1,8 +1,9 @@
 """`python -m tests.soak_api`: Schemathesis against the real server, as an owner, as a reader and as nobody.
 
-Examples, coverage and fuzzing of every operation that neither changes who is signed in nor calls a provider, and
-SOAK_EXAMPLES (100) generated requests for each. A fault of the server, or an answer that the API's description of
-itself does not have, is an error.
+All of its phases (examples, coverage, fuzzing, and what follows from what: create, show, validate, rotate, delete),
+over every operation there is, with SOAK_EXAMPLES (100) generated requests for each. A fault of the server, an answer
+that the API's description of itself does not have, something that still answers after it was deleted, or an operation
+that forgets to ask who is there, is an error. AI LLMs go to the sandbox provider, and to nowhere else.
 """
 
 import json
@@ -10,54 +11,105 @@ import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests import console
+from ai_llm.sandbox import Sandbox
+from tests import console, soak_place
 from tests.console import EMAIL, PASSWORD
+from tests.serverside import ROOT
+from tests.typescript_client import ApiClient
 
 EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "100"))
 READER = "rita.reader@example.com"
-# What ends one's own sign-in or takes one's own role away, or goes out to a provider.
-LEFT_OUT = r"/user/|/mfa/|/token|/organization/users|validate|/ai/llm/test|rotate|/role"
+NOBODY = ""
+PHASES = "examples,coverage,fuzzing,stateful"
 CHECKS = (
-    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method"
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "unsupported_method,allow_header_conformance,use_after_free,ignored_auth"
 )
+# DELETE there lets a person stay, without rights, until somebody activates them again; they are shown all that time.
+STAYS = "DELETE /organization/users/{user_id}"
 ADD_READER = f"""
 from workspaces.models import Membership, User, Workspace
-owner, workspace = User.objects.get(), Workspace.objects.get()
+owner, workspace = User.objects.get(email={EMAIL!r}), Workspace.objects.get()
 reader = User.objects.create_user({READER!r}, {PASSWORD!r}, organization=owner.organization)
 Membership.objects.create(workspace=workspace, user=reader, role="READ")
 """
 
 
-def token(url: str, email: str) -> str:
-    body = json.dumps({"email": email, "password": PASSWORD}).encode()
-    request = urllib.request.Request(f"{url}/api/user/login", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return str(json.load(answer)["accessToken"])
+@dataclass(frozen=True)
+class Target:
+    """A running installation with something of everything, and tokens of those who try it."""
+
+    url: str
+    place: dict[str, Any]
+    tokens: dict[str, str]
+
+    def run(self, who: str, *, examples: int, phases: str = PHASES) -> "Run":
+        """Run Schemathesis as the person with the e-mail address `who`."""
+        with tempfile.TemporaryDirectory() as folder:
+            place, seen = Path(folder, "place.json"), Path(folder, "seen")
+            place.write_text(json.dumps(self.place))
+            seen.touch()
+            program = Path(sys.executable).parent / "schemathesis"
+            command = [program, "run", f"{self.url}/api/openapi.json", "--no-color", "--max-examples", str(examples)]
+            command += ["--phases", phases, "--checks", CHECKS, "--generation-database", "none"]
+            if who:
+                command += ["--header", f"Authorization: Bearer {self.tokens[who]}"]
+            environment = {"SCHEMATHESIS_HOOKS": "tests.soak_hooks", "SOAK_PLACE": str(place), "SOAK_SEEN": str(seen)}
+            done = subprocess.run(
+                command, cwd=ROOT, env={**os.environ, **environment, "PYTHONPATH": str(ROOT)}, capture_output=True,
+                text=True, check=False,
+            )  # fmt: skip
+            statuses = defaultdict[str, set[int]](set)
+            for line in seen.read_text().splitlines():
+                status, _, label = line.partition(" ")
+                statuses[label].add(int(status))
+            return Run(done.returncode == 0, done.stdout + done.stderr, dict(statuses))
 
 
-def run(
-    url: str, who: str, *, examples: int, phases: str = "examples,coverage,fuzzing"
-) -> "subprocess.CompletedProcess[str]":
-    """Run Schemathesis as the person with the e-mail address `who`, "" for nobody."""
-    program = Path(sys.executable).parent / "schemathesis"
-    command = [program, "run", f"{url}/api/openapi.json", "--no-color", "--max-examples", str(examples)]
-    command += ["--phases", phases, "--exclude-path-regex", LEFT_OUT, "--checks", CHECKS]
-    if who:
-        command += ["--header", f"Authorization: Bearer {token(url, who)}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@dataclass(frozen=True)
+class Run:
+    """How it went, what was printed, and which statuses each operation answered."""
+
+    fine: bool
+    output: str
+    statuses: dict[str, set[int]]
+
+    def without_success(self) -> set[str]:
+        """Return the operations that never did what they are for."""
+        return {label for label, found in self.statuses.items() if min(found) >= 300}
+
+
+@contextmanager
+def target(folder: Path, *, times: int) -> Iterator[Target]:
+    """Run an installation in `folder` until the block ends, with `times` of what one call uses up."""
+    with (
+        Sandbox() as sandbox,
+        console.running(
+            folder, FLASHBACK_OUTBOUND_ALLOW=f"127.0.0.1:{sandbox.port}", FLASHBACK_OUTBOUND_MODE="allow-only"
+        ) as running,
+    ):
+        running.add_owner()
+        running.shell(ADD_READER)
+        client = ApiClient(f"{running.url}/api")
+        tokens = {who: client.login(email=who, password=PASSWORD)["accessToken"] for who in (READER, EMAIL)}
+        client.set_auth_token(tokens[EMAIL])
+        place = soak_place.made(client, sandbox.url("/openai/v1"), times)
+        yield Target(running.url, place, {**tokens, NOBODY: ""})
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as folder, console.running(Path(folder)) as place:
-        place.add_owner()
-        place.shell(ADD_READER)
-        for who in (EMAIL, READER, ""):
-            done = run(place.url, who, examples=EXAMPLES)
-            print(f"{who or 'nobody'}: {'fine' if done.returncode == 0 else done.stdout}")
-            if done.returncode:
+    with tempfile.TemporaryDirectory() as folder, target(Path(folder), times=5) as there:
+        for who in (EMAIL, READER, NOBODY):
+            done = there.run(who, examples=EXAMPLES)
+            print(f"{who or 'nobody'}: {'fine' if done.fine else done.output}")
+            if not done.fine:
                 return 1
     return 0
 

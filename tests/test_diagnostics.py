@@ -12,6 +12,7 @@ from ai_llm.models import AiLlm
 from ai_llm.sandbox import SECRETS, Sandbox
 from flashback import __version__
 from tests import build
+from tests.api import Api
 from tests.conftest import People
 
 
@@ -69,3 +70,9 @@ def test_what_cannot_be_opened_and_what_needs_no_secret_are_told_apart(people: P
 def test_the_version_is_the_one_of_the_package() -> None:
     project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
     assert project["version"] == __version__
+
+
+def test_the_api_has_the_same_bundle(people: People, row: AiLlm) -> None:
+    found = Api(people.reader).get(f"/ai/llm/{row.pk}/diagnostics").json()["diagnostics"]
+    assert {**diagnostics.bundle(row), "made_at": ""} == {**found, "made_at": ""}
+    assert Api(people.stranger).get(f"/ai/llm/{row.pk}/diagnostics").status_code == 404

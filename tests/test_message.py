@@ -22,6 +22,7 @@ from flashback import outbound
 from flashback.errors import Conflict, Denied, Invalid, NotFound
 from flashback.outbound import Answer
 from tests import build
+from tests.api import Api
 from tests.conftest import People
 from workspaces.models import Event, User
 
@@ -798,3 +799,18 @@ def test_nothing_else_sends_a_message(people: People, make: Make, sandbox: Sandb
     client.get(address(row).removesuffix("/message"))
     client.post(address(row).removesuffix("message") + "validate")
     assert posts(sandbox) == []
+
+
+def test_a_message_over_the_api_is_the_consoles(people: People, sandbox: Sandbox) -> None:
+    row = build.ai_llm(people.writer, people.workspace, type="OTHER", endpoint=sandbox.url("/openai/v1"))
+    sent = Api(people.writer).post(f"/ai/llm/{row.pk}/message", {"model": "gpt-4o-mini"}).json()
+    check = Check.objects.get(pk=sent["checkId"])
+    assert (sent["success"], check.kind, check.by) == (True, CheckKind.MESSAGE, people.writer)
+    before = Event.objects.latest("id")
+    message.send(people.writer, row, model="gpt-4o-mini")
+    assert (before.action, before.details.keys()) == (Event.objects.latest("id").action, before.details.keys())
+    assert Api(people.writer).post(f"/ai/llm/{row.pk}/message", {"model": "two words"}).json()["errors"].keys() == {
+        "model"
+    }
+    assert Api(people.reader).post(f"/ai/llm/{row.pk}/message").status_code == 403
+    assert Api(people.stranger).post(f"/ai/llm/{row.pk}/message").status_code == 404

@@ -35,6 +35,19 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
         """Those that can still be accepted."""
         return self.filter(accepted_at=None, withdrawn_at=None, expires_at__gt=timezone.now())
 
+    def in_state(self, state: str) -> Self:
+        """Those in a state of `InvitationState`; all for any other word."""
+        match state:
+            case InvitationState.OPEN:
+                return self.open()
+            case InvitationState.ACCEPTED:
+                return self.filter(accepted_at__isnull=False)
+            case InvitationState.WITHDRAWN:
+                return self.filter(withdrawn_at__isnull=False)
+            case InvitationState.EXPIRED:
+                return self.filter(accepted_at=None, withdrawn_at=None, expires_at__lte=timezone.now())
+        return self
+
 
 class Invitation(models.Model):
     """An account that waits for its person. The link holds a token, of which only the digest is kept.

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from flashback import mail
@@ -15,7 +14,7 @@ from flashback.web import see_other
 from workspaces import access, invitations
 from workspaces.access import OrganizationRole
 from workspaces.address import Request
-from workspaces.invitation_models import Invitation, InvitationQuerySet, InvitationState
+from workspaces.invitation_models import Invitation, InvitationState
 from workspaces.people_forms import InviteForm
 from workspaces.reauthentication import recently_authenticated
 
@@ -27,7 +26,7 @@ def invitations_page(request: Request) -> HttpResponse:
     """All invitations with what became of them."""
     access.require_organization(request.user, OrganizationRole.WORKSPACES)
     state = request.GET.get("state", "")
-    rows = _in_state(Invitation.objects.visible_to(request.user), state)
+    rows = Invitation.objects.visible_to(request.user).in_state(state)
     rows = rows.select_related("invited_by", "person").prefetch_related("promised__workspace").order_by("-created_at")
     values = {
         "page": Paginator(rows, SHOWN).get_page(request.GET.get("page")),
@@ -124,16 +123,3 @@ def _handed_over(request: Request, made: invitations.Made) -> HttpResponse:
 def _homeless(row: Invitation) -> bool:
     """Return whether whoever accepts will find no workspace: administrators see all of them, others theirs."""
     return row.role < OrganizationRole.ADMINISTRATOR and not row.promised.exists()
-
-
-def _in_state(rows: InvitationQuerySet, state: str) -> InvitationQuerySet:
-    match state:
-        case InvitationState.OPEN:
-            return rows.open()
-        case InvitationState.ACCEPTED:
-            return rows.filter(accepted_at__isnull=False)
-        case InvitationState.WITHDRAWN:
-            return rows.filter(withdrawn_at__isnull=False)
-        case InvitationState.EXPIRED:
-            return rows.filter(accepted_at=None, withdrawn_at=None, expires_at__lte=timezone.now())
-    return rows
