@@ -4,6 +4,7 @@ https://spec.openapis.org/oas/v3.1.0
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,6 +47,18 @@ THINGS = {
     "user_id": "person",
 }
 OWN = ("example", "const", "default")
+# What makes a thing: the address of the thing, and where in the answer its id stands. All that can be done with it is
+# linked to it (https://spec.openapis.org/oas/v3.1.0#link-object).
+MADE = {
+    "sign_in": ("/token/{token_id}", "/tokenId"),
+    "create_organization_user": ("/organization/users/{user_id}", "/data/id"),
+    "create_invitation": ("/organization/invitations/{id}", "/invitation/id"),
+    "create_workspace": ("/workspace/{workspace_id}", "/workspace/id"),
+    "create_ai_llm": ("/ai/llm/{id}", "/aiLlmId"),
+    "create_provider_key": ("/apikeys/{id}", "/apiKeyId"),
+    "create_repository": ("/repo/{id}", "/repoId"),
+    "create_ai_api_key": ("/repo/{id}/ai/apikey/{key}", "/id"),
+}
 
 
 def completed(document: dict[str, Any], needs: Mapping[tuple[str, str], str | None]) -> dict[str, Any]:
@@ -68,6 +81,7 @@ def completed(document: dict[str, Any], needs: Mapping[tuple[str, str], str | No
                 operation["description"] = f"{operation['description']}\n\n{who}"
             elif "security" not in operation:
                 operation["security"] = []
+    _link(document["paths"])
     # What is described in a docstring is broken where the source is; paragraphs stay.
     return _unwrapped(json.loads(json.dumps(document, default=str)))
 
@@ -100,6 +114,26 @@ def _describe(parameters: list[dict[str, Any]], path: str) -> None:
             thing = THINGS.get(name) or name.removesuffix("_id").replace("_", " ")
             parameter.setdefault("description", f"Id of the {thing}.")
             parameter.setdefault("example", schemas.EXAMPLE_ID)
+
+
+def _link(paths: dict[str, Any]) -> None:
+    for operation in [one for methods in paths.values() for one in methods.values()]:
+        if operation["operationId"] in MADE:
+            address, pointer = MADE[operation["operationId"]]
+            *outer, inner = re.findall(r"{(\w+)}", address)
+            where = {**{f"path.{name}": f"$request.path.{name}" for name in outer}}
+            where[f"path.{inner}"] = f"$response.body#{pointer}"
+            answer = next(one for status, one in operation["responses"].items() if int(status) < 300)
+            answer["links"] = {
+                one["operationId"]: {
+                    "operationId": one["operationId"],
+                    "parameters": where,
+                    "description": one["summary"],
+                }
+                for path, methods in paths.items()
+                if f"{path}/".startswith(f"{address}/")
+                for one in methods.values()
+            }
 
 
 def _complete(operation: dict[str, Any], method: str, components: Mapping[str, Any]) -> None:

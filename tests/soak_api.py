@@ -32,8 +32,6 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "unsupported_method,allow_header_conformance,use_after_free,ignored_auth"
 )
-# DELETE there lets a person stay, without rights, until somebody activates them again; they are shown all that time.
-STAYS = "DELETE /organization/users/{user_id}"
 ADD_READER = f"""
 from workspaces.models import Membership, User, Workspace
 owner, workspace = User.objects.get(email={EMAIL!r}), Workspace.objects.get()
@@ -66,20 +64,23 @@ class Target:
                 command, cwd=ROOT, env={**os.environ, **environment, "PYTHONPATH": str(ROOT)}, capture_output=True,
                 text=True, check=False,
             )  # fmt: skip
-            statuses = defaultdict[str, set[int]](set)
+            statuses, led = defaultdict[str, set[int]](set), set[str]()
             for line in seen.read_text().splitlines():
-                status, _, label = line.partition(" ")
+                status, where, label = line.split(" ", 2)
                 statuses[label].add(int(status))
-            return Run(done.returncode == 0, done.stdout + done.stderr, dict(statuses))
+                if where == "led" and int(status) < 300:
+                    led.add(label)
+            return Run(done.returncode == 0, done.stdout + done.stderr, dict(statuses), led)
 
 
 @dataclass(frozen=True)
 class Run:
-    """How it went, what was printed, and which statuses each operation answered."""
+    """How it went, what was printed, which statuses each operation answered, and which did it for a new thing."""
 
     fine: bool
     output: str
     statuses: dict[str, set[int]]
+    led: set[str]
 
     def without_success(self) -> set[str]:
         """Return the operations that never did what they are for."""
@@ -106,9 +107,10 @@ def target(folder: Path, *, times: int) -> Iterator[Target]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder, target(Path(folder), times=5) as there:
-        for who in (EMAIL, READER, NOBODY):
+        for who in (READER, NOBODY, EMAIL):  # the owner may end the others
             done = there.run(who, examples=EXAMPLES)
             print(f"{who or 'nobody'}: {'fine' if done.fine else done.output}")
+            print(f"  {len(done.statuses)} operations; {len(done.led)} did something with what was made before them")
             if not done.fine:
                 return 1
     return 0

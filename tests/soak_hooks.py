@@ -29,11 +29,13 @@ used: dict[str, dict[str, Any]] = {}
 @schemathesis.hook
 def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
     """Put real values into a request that is meant to be right."""
-    example = case.meta is not None and case.meta.phase.name == "examples"
+    phase = case.meta.phase.name if case.meta is not None else ""
+    example = phase == "examples"
+    odds = 0.9 if phase == "stateful" else 0.5  # one thing leads to the next only where it was made
     if case.meta is not None and case.meta.generation.mode.is_negative:
         return
     label = case.operation.label
-    if example or dice.random() < 0.5:
+    if example or dice.random() < odds:
         case.query = {}
         for name in ("If-Match", "Idempotency-Key"):
             case.headers.pop(name, None)
@@ -47,7 +49,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         used[label] = chosen
     elif uses_up and KEPT & set(map(str, case.path_parameters.values())):
         case.path_parameters.update(dict.fromkeys(case.path_parameters, str(uuid4())))
-    if label in PLACE["bodies"] and (example or dice.random() < 0.5):
+    if label in PLACE["bodies"] and (example or dice.random() < odds):
         case.body = _filled(PLACE["bodies"][label])
 
 
@@ -56,7 +58,8 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
     """Keep what was answered, and forget what can be used no more."""
     label = case.operation.label
     with SEEN.open("a") as seen:
-        seen.write(f"{response.status_code} {label}\n")
+        led = set(map(str, case.path_parameters.values())) & answered
+        seen.write(f"{response.status_code} {'led' if led else 'own'} {label}\n")
     if response.status_code < 300:
         answered.update(UUID.findall(response.text))
         there = PLACE["once"].get(label, [])

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver
 
-from flashback import api
+from flashback import api, openapi
 from tests.api import Api
 
 DOCUMENT = api.document()
@@ -102,6 +102,23 @@ def test_bodies_refuse_what_they_do_not_name() -> None:
                 names = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(schema))
                 assert names
                 assert all(SCHEMAS[name]["additionalProperties"] is False for name in names)
+
+
+def test_what_is_made_is_linked_to_all_that_can_be_done_with_it() -> None:
+    operations = {one.values[2]["operationId"]: (one.values[1], one.values[2]) for one in OPERATIONS}
+    for name, (address, _) in openapi.MADE.items():
+        answers = operations[name][1]["responses"]
+        links = next(answer["links"] for status, answer in answers.items() if int(status) < 300)
+        assert links.keys() == {one for one, (path, _) in operations.items() if path.startswith(address)}
+        for link in links.values():
+            needed = {f"path.{word}" for word in re.findall(r"{(\w+)}", address)}
+            assert (link["operationId"] in operations, link["parameters"].keys()) == (True, needed)
+    made = {
+        path for path, methods in DOCUMENT["paths"].items() if {"get", "delete"} & methods.keys() and path[-1] == "}"
+    }
+    only_read = {"/organization/{org_id}", "/user/{user_id}"}
+    attached_or_member = {"/repo/{id}/attachments/{ai_llm}", "/workspace/{workspace_id}/users/{user_id}"}
+    assert made - only_read - attached_or_member == {address for address, _ in openapi.MADE.values()}
 
 
 def test_it_is_served_as_json_to_everybody() -> None:
