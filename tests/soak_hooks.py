@@ -68,11 +68,8 @@ def after_call(context: HookContext, case: Case, response: Response) -> None:
 
 
 def _filled(value: Any) -> Any:
-    """Return a body with {n} as a number that is new each time, and one of several where there is a choice."""
+    """Return a body with {n} as a number that is new each time."""
     if isinstance(value, dict):
-        if "one of" in value:
-            choices = value["one of"]
-            return _filled(choices.pop(0) if len(choices) > 1 else choices[0])
         return {name: _filled(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_filled(one) for one in value]

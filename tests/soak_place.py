@@ -34,6 +34,11 @@ def made(client: ApiClient, provider: str, times: int) -> dict[str, Any]:
     }
 
 
+def renewal(client: ApiClient) -> dict[str, Any]:
+    """Return the body of a renewal, for one run: a refresh token is good once."""
+    return {"POST /user/refresh": {"refresh_token": client.login(email=VISITOR, password=PASSWORD)["refreshToken"]}}
+
+
 @dataclass(frozen=True)
 class Maker:
     """Makes one thing of each kind; `main` is the workspace that it is in."""
@@ -132,12 +137,10 @@ class Maker:
 
     def bodies_of_people(self, visitor: str) -> dict[str, Any]:
         """Bodies about people and workspaces, by operation."""
-        sign_ins = [self.client.login(email=VISITOR, password=PASSWORD) for _ in range(3)]
         events = [one["id"] for one in self.client.get_system_events(skip=0, take=20)["events"]]
         return {
+            "POST /user/logout": {"refresh_token": "fbr_unknown"},
             "POST /user/login": {"email": VISITOR, "password": PASSWORD},
-            "POST /user/refresh": {"refresh_token": {"one of": [one["refreshToken"] for one in sign_ins]}},
-            "POST /user/logout": {"refresh_token": sign_ins[-1]["refreshToken"]},
             "PUT /user/{user_id}": {"name": "Vera"},
             "PUT /user/{user_id}/role": {"orgRole": 0},
             "POST /organization/users": {"email": "new{n}@example.com", "password": PASSWORD, **NAMES},
