@@ -88,9 +88,10 @@ def test_the_first_start_says_where_everything_is_and_how_to_become_the_owner(fi
     folder, port, (code, output, errors) = first
     assert (code, errors) == (0, "")
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    link = lines[5]
+    link = lines[6]
     assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/setup/\S+", link)
     assert lines == [
+        "Making the tables; this happens once per version.",
         "Compressing the static files; this happens once per version.",
         f"Flashback is at http://127.0.0.1:{port}",
         f"Data     {folder}",

@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             with alone(settings.DATA_DIR / "up.lock"):
                 keyring.keep(settings.KEYS_PENDING)
                 refuse_errors()
-                migrate()
+                migrate(self.say)
                 self.collect_static()
                 metrics.begin()
             refuse_lost_keys()
@@ -52,10 +52,14 @@ class Command(BaseCommand):
         stamp, fresh = settings.DATA_DIR / "static.stamp", fingerprint()
         if stamp.exists() and stamp.read_text() == fresh and settings.STATIC_ROOT.is_dir():
             return
-        self.stdout.write("Compressing the static files; this happens once per version.")
-        self.stdout.flush()
+        self.say("Compressing the static files; this happens once per version.")
         call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["redoc*"])
         stamp.write_text(fresh)
+
+    def say(self, line: str) -> None:
+        """Print a line at once: what follows takes seconds."""
+        self.stdout.write(line)
+        self.stdout.flush()
 
     def greet(self) -> None:
         """Print where everything is and, until an owner exists, the link that makes one."""
@@ -106,10 +110,11 @@ def refuse_errors() -> None:
         raise ImproperlyConfigured(f"{errors[0].msg} ({errors[0].id}). All of it: manage.py check")
 
 
-def migrate() -> None:
-    """Bring the tables up to date. Nothing is written when they are."""
+def migrate(say: Callable[[str], None] = lambda _: None) -> None:
+    """Bring the tables up to date, and `say` so before. Nothing is written or said when they are."""
     try:
         if health.unapplied():
+            say("Making the tables; this happens once per version.")
             with one_machine():
                 call_command("migrate", interactive=False, verbosity=0)
         if settings.CACHES["default"]["BACKEND"].endswith(".DatabaseCache"):
