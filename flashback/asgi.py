@@ -19,5 +19,4 @@ application = Front(
 )
 
 # What is loaded by now stays as long as the process does: the collector of garbage need not look at it ever again.
-gc.collect()
 gc.freeze()
