@@ -9,8 +9,10 @@ from django.urls import Resolver404, resolve
 from django.views.decorators.http import require_safe
 
 from ai_llm import topics
+from ai_llm.causes import CAUSES
 from ai_llm.models import Verdict
 from flashback.errors import NotFound
+from flashback.web import came_from
 
 # The documentation of the platform that this console belongs to; the guide links the same three pages.
 GUIDE = "https://docs.flashback.tech/flashback-platform/cloud-and-ai-gateway/ai-llm"
@@ -41,6 +43,8 @@ def section(request: HttpRequest, name: str) -> HttpResponse:
     if name == "troubleshooting":
         values["topics"] = [(topic, topics.causes_of(topic)) for topic in topics.TOPICS]
         values["verdicts"] = Verdict.values
+        values["finding"] = CAUSES.get(request.GET.get("finding", ""))
+        values["back_url"] = came_from(request) if values["finding"] else ""
     return _page(request, name, values)
 
 

@@ -24,7 +24,7 @@ from flashback import metrics
 from flashback.errors import Conflict
 from flashback.prepared import prepared
 from workspaces import events
-from workspaces.models import User
+from workspaces.models import User, whole_name
 
 LABELS = dict(Verdict.choices)
 KEPT = 50
@@ -212,7 +212,7 @@ def timeline(ai_llm: AiLlm) -> Timeline:
 
 @prepared
 def _newest(ai_llm: UUID) -> "QuerySet[Check, Any]":
-    columns = ("verdict", "cause", "at", "kind", "milliseconds", "scheduled", "by__name", "by__email")
+    columns = ("verdict", "cause", "at", "kind", "milliseconds", "scheduled", whole_name("by__"), "by__email")
     return Check.objects.filter(ai_llm=ai_llm).order_by("-at", "-pk").values_list("pk", *columns)[:KEPT]
 
 

@@ -18,7 +18,7 @@ from ai_llm.causes import CAUSES, ActionKind
 from ai_llm.models import DISABLED, NEVER, STATES, UNAVAILABLE, AiLlm, Credential, Type, Verdict
 from flashback import names, sealed
 from flashback.prepared import padded, prepared
-from workspaces.models import Workspace
+from workspaces.models import Workspace, whole_name
 
 NEEDS_NOBODY = [cause.code for cause in CAUSES.values() if cause.needs_nobody]
 TYPE_WORDS = dict(Type.choices)
@@ -124,7 +124,7 @@ class Row:
     COLUMNS: ClassVar = (
         *("id", "name", "type", "endpoint", "keyless", "disabled_at", "due_at", "fallback_until", "candidate_until"),
         *("verdict", "credential__key_id", "credential__hint", "credential__set_at", "last_check__at"),
-        *("last_check__cause", "created_at", "created_by__name", "created_by__email"),
+        *("last_check__cause", "created_at", whole_name("created_by__"), "created_by__email"),
     )
 
     @property

@@ -151,6 +151,13 @@ def current_path(request: HttpRequest) -> str:
     return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
 
 
+def came_from(request: HttpRequest) -> str:
+    """Return the path of the page whose link led here, "" for a page of another host or none."""
+    page = request.headers.get("Referer", "")
+    path = urlsplit(page).path if url_has_allowed_host_and_scheme(page, {request.get_host()}) else ""
+    return path if path.startswith("/") else ""
+
+
 def leave(request: HttpRequest, path: str) -> HttpResponse:
     """Lead to another page as a whole: by 303, and for htmx, whose answers land inside a page, by HX-Redirect."""
     if not getattr(request, "htmx", False):

@@ -13,7 +13,7 @@ from django.utils import timezone
 from flashback import names
 from flashback.prepared import padded, prepared
 from repositories.models import AiApiKey, Attachment, KeySecret, Repository
-from workspaces.models import Workspace
+from workspaces.models import Workspace, whole_name
 
 PAGE_SIZE = 50
 SOON = timedelta(days=14)
@@ -50,7 +50,7 @@ class RepositoryRow:
         "description",
         "disabled_at",
         "created_at",
-        "created_by__name",
+        whole_name("created_by__"),
         "created_by__email",
     )
 
@@ -79,7 +79,7 @@ class KeyRow:
     secrets: list[KeySecret] = field(default_factory=list)
 
     COLUMNS: ClassVar = (
-        *("id", "name", "type", "patterns", "expires_at", "revoked_at", "created_at", "created_by__name"),
+        *("id", "name", "type", "patterns", "expires_at", "revoked_at", "created_at", whole_name("created_by__")),
         *("created_by__email", "repository_id", "repository__name", "repository__disabled_at"),
     )
 

@@ -22,10 +22,8 @@ from repositories.models import Repository
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.address import Request, in_workspace
-from workspaces.models import Event
 from workspaces.reauthentication import recently_authenticated
 
-EVENTS_SHOWN = 10
 ATTACHED_A_PAGE = 50
 MODELS_SHOWN = 8
 MODELS_A_PAGE = 100
@@ -40,7 +38,7 @@ def overview(request: Request) -> HttpResponse:
         "figures": listing.figures(request.workspace),
         "attention": listing.attention(request.workspace),
         "newest": listing.newest(request.workspace),
-        "events": _events(request),
+        "events": events.newest_of(request.workspace, "repository", "aiapikey"),
     }
     return render(request, "repositories/overview.html", values)
 
@@ -217,8 +215,3 @@ def _with_maker(workspace: UUID, id: UUID) -> "QuerySet[Repository]":
 def _live(row: Repository) -> dict[str, Any]:
     keys = repos.live_keys(row)
     return {"live": listing.key_rows(list(keys.values_list("pk", flat=True)[:10])), "live_count": keys.count()}
-
-
-def _events(request: Request) -> list[Event]:
-    ours = events.of_workspace(request.workspace)
-    return list(ours.filter(object_kind__in=["repository", "aiapikey"])[:EVENTS_SHOWN])

@@ -91,7 +91,19 @@ def test_the_page_of_an_ai_llm_links_what_explains_its_state(client: Client, peo
     row.last_check = Check.objects.create(ai_llm=row, verdict="rejected", cause="key_rejected")
     row.save()
     page = client.get(f"/w/{people.workspace.slug}/ai/llm/{row.pk}").content.decode()
-    assert 'href="/help/troubleshooting#authentication"' in page
+    assert 'href="/help/troubleshooting?finding=key_rejected#authentication"' in page
+
+
+def test_help_shows_the_finding_that_led_there_and_the_way_back(client: Client) -> None:
+    address, came = "/help/troubleshooting?finding=key_rejected", "/w/x/ai/llm/1"
+    page = client.get(address, headers={"Referer": f"http://testserver{came}"}).content.decode()
+    assert f'<a href="{came}">' in page
+    assert "What the check found" in section(page, "authentication")
+    assert page.count("<details open") == page.count('aria-current="true"') == 1
+    for referer in ("https://elsewhere.example/w/x", "javascript:alert(1)", "http://testserver.evil.example/", "x"):
+        assert "Back to the check" not in client.get(address, headers={"Referer": referer}).content.decode()
+    for finding in ("", "none", "<b>"):
+        assert "What the check found" not in client.get(f"/help/troubleshooting?finding={finding}").content.decode()
 
 
 def test_what_does_not_exist_says_what_helps(client: Client) -> None:

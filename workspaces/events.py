@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Case, CharField, Model, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 
 from flashback.prepared import prepared
 from flashback.redaction import SHORTEST_GUARDED, mask
 from workspaces import chain, sources
-from workspaces.models import ActorKind, Event, Organization, User, Workspace
+from workspaces.models import ActorKind, Event, Organization, User, Workspace, whole_name
 
 LONGEST_TEXT = 2200  # an endpoint may have 2,100 characters
 MOST_ITEMS = 200
@@ -30,12 +31,12 @@ TOLD = 10  # events on the page of what they are about
 
 
 class Told(NamedTuple):
-    """What a page tells of an event in one line."""
+    """What a page tells of an event in one line. `who` is called by their name of today, or as the event has them."""
 
     action: str
     object_label: str
     details: dict[str, Any]
-    actor_label: str
+    who: str
     at: datetime
 
 
@@ -111,14 +112,15 @@ def of_workspace(workspace: Workspace) -> "QuerySet[Event]":
     return Event.objects.filter(workspace_id=workspace.pk).order_by("-at", "-id")
 
 
-def newest_of(workspace: Workspace) -> list[Told]:
-    """Return what an overview tells of the newest events of a workspace."""
-    return [Told(*columns) for columns in _newest_of(workspace.pk)]
+def newest_of(workspace: Workspace, *kinds: str) -> list[Told]:
+    """Return what an overview tells of the newest events of a workspace; with `kinds`, of those about such objects."""
+    found = _told(of_workspace(workspace).filter(object_kind__in=kinds)) if kinds else _newest_of(workspace.pk)
+    return [Told(*columns) for columns in found]
 
 
 @prepared
 def _newest_of(workspace: UUID) -> "QuerySet[Event, Any]":
-    return Event.objects.filter(workspace_id=workspace).order_by("-at", "-id").values_list(*Told._fields)[:TOLD]
+    return _told(Event.objects.filter(workspace_id=workspace))
 
 
 def newest_about(subject: Model) -> list[Told]:
@@ -128,7 +130,14 @@ def newest_about(subject: Model) -> list[Told]:
 
 @prepared
 def _newest_about(object_id: str) -> "QuerySet[Event, Any]":
-    return Event.objects.filter(object_id=object_id).order_by("-at", "-id").values_list(*Told._fields)[:TOLD]
+    return _told(Event.objects.filter(object_id=object_id))
+
+
+def _told(events: "QuerySet[Event]") -> "QuerySet[Event, Any]":
+    person = User.objects.filter(pk=OuterRef("actor_id")).values_list(whole_name())
+    staff = When(actor_kind=ActorKind.STAFF, then="actor_label")
+    told = events.annotate(who=Case(staff, default=Coalesce(Subquery(person), "actor_label"), output_field=CharField()))
+    return told.order_by("-at", "-id").values_list(*Told._fields)[:TOLD]
 
 
 def of_object(subject: Model) -> "QuerySet[Event]":

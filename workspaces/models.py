@@ -50,10 +50,14 @@ class Organization(models.Model):
         return self.name
 
 
+def whole_name(prefix: str = "") -> NullIf:
+    """Return `User.full_name` as the databases put it together, NULL for nobody named yet."""
+    return NullIf(Trim(Concat(f"{prefix}name", models.Value(" "), f"{prefix}last_name")), models.Value(""))
+
+
 def _label(prefix: str = "") -> Lower:
     """Return `User.label` as the databases sort it."""
-    whole = Trim(Concat(f"{prefix}name", models.Value(" "), f"{prefix}last_name"))
-    return Lower(Coalesce(NullIf(whole, models.Value("")), f"{prefix}email", output_field=models.CharField()))
+    return Lower(Coalesce(whole_name(prefix), f"{prefix}email", output_field=models.CharField()))
 
 
 class UserQuerySet(models.QuerySet["User"]):

@@ -139,7 +139,7 @@ def event_lines(events: Iterable[Told]) -> SafeString:
 
 
 def _texts(event: Told) -> dict[str, str]:
-    return {"words": event_words(event), "actor": event.actor_label, "at": ago(event.at, focusable=False)}
+    return {"words": event_words(event), "actor": event.who, "at": ago(event.at, focusable=False)}
 
 
 @register.simple_tag

@@ -92,5 +92,6 @@ def _secret(row: Row) -> SafeString:
     rotating = f"; {row.rotating}" if row.rotating else ""
     return SafeString(
         f'<span class="stack tight"><span class="mono">{escape(row.secret)}</span>'
-        f'<span class="muted small">set {ago(row.secret_set_at, focusable=False)}{rotating}</span></span>'
+        f'<span class="muted small"><span class="nowrap">set {ago(row.secret_set_at, focusable=False)}</span>{rotating}'
+        "</span></span>"
     )

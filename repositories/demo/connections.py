@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from ai_llm import configs, credentials, lifecycle, rotation, validation
+from ai_llm import configs, credentials, lifecycle, provider_keys, rotation, validation
 from ai_llm.models import AiLlm, Credential
 from ai_llm.sandbox import SECRETS, vertex
 from repositories.demo import past
@@ -93,8 +93,23 @@ def make(cast: Cast, origin: str) -> dict[str, AiLlm]:
             continue
         if not AiLlm.objects.of(workspace).filter(name=row.name).exists():
             _make(row, actor, cast, origin)
+    _share_a_key(cast, origin)
     rows = AiLlm.objects.filter(workspace__in=cast.workspaces.values(), deleted_at=None)
     return {ai_llm.name: ai_llm for ai_llm in rows.select_related("workspace")}
+
+
+def _share_a_key(cast: Cast, origin: str) -> None:
+    workspace, name = cast.workspaces[PRODUCTION], "openai-shared"
+    if not Credential.objects.filter(workspace=workspace, name=name).exists():
+        provider_keys.create(
+            cast.people["Priya"],
+            workspace,
+            provider="OPENAI",
+            secret=SECRETS.openai,
+            name=name,
+            endpoint=f"{origin}/openai/v1",
+            description="For every team's first try.",
+        )
 
 
 def _make(row: Connection, actor: User, cast: Cast, origin: str) -> None:

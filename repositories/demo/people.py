@@ -8,8 +8,9 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from flashback import names
-from workspaces import events, members, organizations, spaces
+from workspaces import events, invitations, members, organizations, spaces
 from workspaces.access import OrganizationRole
+from workspaces.invitation_models import Invitation
 from workspaces.models import Organization, User, Workspace
 
 ORGANIZATION = "Sample organization"
@@ -22,24 +23,25 @@ DOMAIN = "sample.example"
 class Somebody:
     """A person of the sample. `access` is their role in the workspaces Production and Research, "" for none."""
 
-    name: str
+    first: str
+    last: str
     role: OrganizationRole = OrganizationRole.USER
     access: str = ""
 
     @property
     def email(self) -> str:
         """The address that they sign in with."""
-        return f"{self.name.split()[0].lower()}@{DOMAIN}"
+        return f"{self.first.lower()}@{DOMAIN}"
 
 
-OWNER = Somebody("Olivia Owner", OrganizationRole.OWNER)
+OWNER = Somebody("Olivia", "Owner", OrganizationRole.OWNER)
 PEOPLE = (
-    Somebody("Ada Administrator", OrganizationRole.ADMINISTRATOR),
-    Somebody("Walter Workspaces", OrganizationRole.WORKSPACES, "ADMIN"),
-    Somebody("Bella Billing", OrganizationRole.BILLING, "READ"),
-    Somebody("Priya Platform", access="WRITE"),
-    Somebody("Tom Teamlead", access="ADMIN"),
-    Somebody("Rita Reader", access="READ"),
+    Somebody("Ada", "Administrator", OrganizationRole.ADMINISTRATOR),
+    Somebody("Walter", "Workspaces", OrganizationRole.WORKSPACES, "ADMIN"),
+    Somebody("Bella", "Billing", OrganizationRole.BILLING, "READ"),
+    Somebody("Priya", "Platform", access="WRITE"),
+    Somebody("Tom", "Teamlead", access="ADMIN"),
+    Somebody("Rita", "Reader", access="READ"),
 )
 
 
@@ -68,7 +70,8 @@ def gather() -> Cast:
         organization=ORGANIZATION,
         workspace=PRODUCTION,
         email=OWNER.email,
-        name=OWNER.name,
+        name=OWNER.first,
+        last_name=OWNER.last,
         password=password(),
     )
     assert owner.organization is not None  # noqa: S101 - `founder` and `found` see to it
@@ -88,13 +91,16 @@ def _everybody(owner: User, organization: Organization, workspaces: list[Workspa
         for workspace in workspaces:
             if somebody.access and not workspace.memberships.filter(user=person).exists():
                 members.add(owner, workspace, person, role=somebody.access)
+    if not Invitation.objects.filter(organization=organization).exists():
+        invitations.create(owner, email=f"nina@{DOMAIN}", workspaces={workspaces[0]: "READ"})
     return {person.name.split()[0]: person for person in found.values()}
 
 
 def _join(organization: Organization, somebody: Somebody, hashed: str) -> User:
     person = User(
         email=somebody.email,
-        name=somebody.name,
+        name=somebody.first,
+        last_name=somebody.last,
         password=hashed,
         organization=organization,
         organization_role=somebody.role,
