@@ -1,11 +1,14 @@
 """Every component on one page, for developers. Routed only with DEBUG."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles import finders
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -49,11 +52,19 @@ class SampleForm(forms.Form):
     )
 
 
+def tokens() -> list[tuple[str, str]]:
+    """Return the names and values of the stylesheet's tokens: colour, type, space, radius, shadow, size, motion."""
+    found = finders.find("css/app.css")
+    sheet = Path(str(found)).read_text(encoding="utf-8")
+    return re.findall(r"--([a-z0-9-]+): ([^;]+);", sheet[: sheet.index("/* Plain elements */")])
+
+
 @login_not_required
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show every component; `?frame=console` draws the frame as for a person who is signed in."""
     sample = {"name": "", "endpoint": "htps://api.openai.com", "secret": "never shown", "type": "OPENAI"}
     values = {"form": SampleForm(), "refused": SampleForm(sample, auto_id="refused_%s"), **_samples()}
+    values["tokens"] = tokens()
     values["refused"].add_error(
         "endpoint", "Start the API Endpoint with https://, for example https://api.openai.com/v1."
     )
