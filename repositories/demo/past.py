@@ -11,6 +11,7 @@ from ai_llm.models import AiLlm, Check, Credential
 
 # What one letter of `Connection.past` stands for: the cause of an earlier check.
 LETTERS = {"a": "accepted", "b": "busy", "l": "no_credit", "r": "key_rejected", "u": "provider_unavailable"}
+STATUS = {"a": 200, "b": 429, "l": 429, "r": 401, "u": 503}  # what the provider answered then
 DAYS = 45
 
 
@@ -46,10 +47,10 @@ def _check(real: Check, letter: str, at: datetime, chance: random.Random) -> dic
         "scheduled": True,
         "verdict": cause.verdict,
         "cause": cause.code,
-        "facts": real.facts if works else {"provider": real.facts.get("provider", ""), "status": 503},
+        "facts": real.facts if works else {"provider": real.facts.get("provider", ""), "status": STATUS[letter]},
         "stages": real.stages if works else [],
         "url": real.url,
-        "status": real.status if works else 503,
+        "status": real.status if works else STATUS[letter],
         "models_found": real.models_found if works else [],
         "model_count": real.model_count if works else 0,
         "milliseconds": chance.randrange(900, 4000) if letter == "u" else chance.randrange(140, 460),
