@@ -468,6 +468,12 @@ def open_page(browser: Browser, url: str, **options: Any) -> Page:
     return tab
 
 
+def test_the_page_for_developers_shows_every_token(client: Client) -> None:
+    page = client.get("/styleguide").content.decode()
+    for name in ("accent", "space-1", "base", "radius", "shadow", "control", "patience", "arriving"):
+        assert f"<code>--{name}</code>" in page
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1366, 390])

@@ -19,6 +19,7 @@ from repositories import repos
 from tests import build
 from tests.conftest import People
 from tests.reading import text
+from workspaces import events, looks
 from workspaces.models import User
 
 
@@ -100,6 +101,30 @@ def test_an_empty_workspace_starts_the_wizard(client: Client, base: str, people:
         page = client.get(base + path)
         assert f"No AI LLM in {people.workspace.name} yet" in text(page)
         assert f'href="{base}/llm/new"' in page.content.decode()
+
+
+def test_an_empty_page_has_one_primary_action(client: Client, people: People) -> None:
+    for path in ("ai", "ai/llm", "ai/keys", "repositories", "repositories/inventory"):
+        page = client.get(f"/w/{people.workspace.slug}/{path}").content.decode()
+        assert page.count('class="button primary') == 1, path
+
+
+def test_what_happened_names_people_as_they_are_called_today(client: Client, base: str, people: People) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    User.objects.filter(pk=people.writer.pk).update(name="Wilma", last_name="Writer")
+    with looks.admin_site():
+        events.record(people.staff, "staff.looked", row, workspace=people.workspace)
+    for path in (base, f"{base}/llm/{row.pk}"):
+        page = text(client.get(path))
+        assert "Wilma Writer, just now" in page
+        assert f"{people.staff.email}, just now" in page
+
+
+def test_ids_and_endpoints_have_a_button_that_copies_them(client: Client, base: str, people: People) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    page = client.get(f"{base}/llm/{row.pk}").content.decode()
+    assert f'data-copy="{row.pk}"' in page
+    assert f'data-copy="{row.endpoint}"' in page
 
 
 def test_a_reader_sees_everything_but_the_buttons(
