@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
+from pydantic.alias_generators import to_camel
 
 from flashback import api
 from tests.api import Api
@@ -76,6 +78,38 @@ def test_unknown_fields_are_refused_and_named(method: str, path: str, media: dic
             answer = client(method, address(path), {**media["example"], name: "x"})
             assert answer.status_code == 400, name
             assert name in answer.json()["errors"]
+
+
+def columns() -> Iterator[str]:
+    for model in apps.get_models():
+        if model.__module__.startswith(("workspaces", "ai_llm", "repositories")):
+            for field in model._meta.concrete_fields:
+                yield from {field.name, field.attname, to_camel(field.name), to_camel(field.attname)}
+
+
+@EACH
+def test_no_column_of_any_model_can_be_written_by_its_name(method: str, path: str, media: dict, people: People) -> None:
+    client, unknown = Api(people.owner), set(columns()) - fields_of(media)
+    answer = client(method, address(path), {**media["example"], **dict.fromkeys(unknown, "x")})
+    assert answer.status_code == 400
+    assert unknown <= answer.json()["errors"].keys()
+    for name, value in media["example"].items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            inside = [{**value[0], **dict.fromkeys(unknown, "x")}]
+            refusal = client(method, address(path), {**media["example"], name: inside})
+            assert {f"{name}.0.{column}" for column in unknown} <= refusal.json()["errors"].keys()
+
+
+@EACH
+def test_what_looks_like_a_secret_is_not_sent_back_in_a_refusal(
+    method: str, path: str, media: dict, people: People
+) -> None:
+    client, secret = Api(people.owner), "sk-proj-Canary0123456789abcdefghijklmnop"
+    for name in (*fields_of(media), "surprise"):
+        for value in (secret, f"Bearer {secret}", [secret], {"secret": secret}, {secret: secret}):
+            answer = client(method, address(path), {**media["example"], name: value})
+            refused(answer, name)
+            assert answer.status_code < 400 or "Canary" not in answer.content.decode(), (name, value)
 
 
 BROKEN: dict[str, tuple[bytes, str, int]] = {
