@@ -23,19 +23,19 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[soak_api.Target
 
 @pytest.mark.parametrize("who", [soak_api.READER, soak_api.NOBODY])
 def test_every_answer_to_others_is_one_that_the_description_has(who: str, target: soak_api.Target) -> None:
-    done = target.run(who, examples=1, phases="examples", mode="positive")
+    done = target.run(who, examples=1, phases="examples", small=True)
     assert done.fine, done.output
-
-
-def test_one_thing_leads_to_the_next(target: soak_api.Target) -> None:
-    done = target.run(console.EMAIL, examples=10, phases="stateful", mode="positive")
-    assert done.fine, done.output
-    assert done.led, "nothing was done with anything that was made before"
 
 
 def test_an_owner_reaches_every_operation_and_each_does_what_it_is_for(target: soak_api.Target) -> None:
-    # The last one here: an owner may end the others.
-    done = target.run(console.EMAIL, examples=1, phases="examples,coverage,fuzzing", mode="positive")
+    # After the others: an owner may end them, and gives the ownership away.
+    done = target.run(console.EMAIL, examples=1, phases="examples,coverage,fuzzing", small=True)
     assert done.fine, done.output
     assert set(done.statuses) == OPERATIONS
     assert done.without_success() == NEVER
+
+
+def test_one_thing_leads_to_the_next(target: soak_api.Target) -> None:
+    done = target.run(console.EMAIL, examples=10, phases="stateful", small=True)
+    assert done.fine, done.output
+    assert done.led, "nothing was done with anything that was made before"

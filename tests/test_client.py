@@ -3,12 +3,15 @@
 The client is our transcription of it (`tests/typescript_client.py`), over a real socket, against `manage.py up`.
 """
 
+import http.client
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -16,7 +19,8 @@ import pytest
 from ai_llm.sandbox import SECRETS
 from ai_llm.sandbox.server import Sandbox
 from tests.console import EMAIL, PASSWORD, running
-from tests.typescript_client import ApiClient, HttpError, query, stringify
+from tests.test_api_bad_input import BODIES, address
+from tests.typescript_client import Answer, ApiClient, HttpError, query, stringify
 
 pytestmark = pytest.mark.server
 WRONG = "wrong-secret-0123456789"
@@ -398,3 +402,24 @@ def test_a_secret_in_the_wrong_field_comes_back_nowhere(place: Place) -> None:
             answer = place.owner.fetch("POST", f"{place.url}/ai/llm", stringify(body))
             assert answer.status == 400, (field, answer.body)
             assert SECRETS.openai.encode() not in answer.body, field
+
+
+def test_a_body_in_chunks_is_read_like_any_other_and_bounded_like_any_other(place: Place) -> None:
+    for method, path, _ in BODIES:
+        url = f"{place.url}{address(path)}"
+        for body, status in ((b'{"no_such_field": 1}', 400), (b'{"name": "' + b"x" * 300_000 + b'"}', 413)):
+            answers = [place.owner.fetch(method, url, body), in_chunks(place, method, url, body)]
+            assert [one.status for one in answers] == [status, status], (method, path)
+            assert answers[0].body == answers[1].body, (method, path)
+
+
+def in_chunks(place: Place, method: str, url: str, body: bytes) -> Answer:
+    parts = urlsplit(url)
+    link = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    sent = {**place.owner.headers, "Content-Type": "application/json"}
+    with suppress(BrokenPipeError, ConnectionResetError):  # the server may answer before it has read all
+        link.request(method, parts.path, iter([body[:9], body[9:]]), sent, encode_chunked=True)
+    got = link.getresponse()
+    answer = Answer(got.status, got.reason, dict(got.getheaders()), got.read())
+    link.close()
+    return answer
