@@ -28,6 +28,7 @@ EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "100"))
 READER = "rita.reader@example.com"
 NOBODY = ""
 PHASES = "examples,coverage,fuzzing,stateful"
+ADDRESSES = {EMAIL: "192.0.2.1", READER: "192.0.2.2", NOBODY: "192.0.2.3"}
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "unsupported_method,allow_header_conformance,use_after_free"
@@ -63,6 +64,8 @@ class Target:
             command = [program, "run", f"{self.url}/api/openapi.json", "--no-color", "--max-examples", str(examples)]
             command += ["--phases", phases, "--checks", CHECKS if small else THOROUGH, "--generation-database", "none"]
             command += ["--mode", "positive" if small else "all"]
+            # Each from its own place: the number of sign-ins from one is limited.
+            command += ["--header", f"X-Forwarded-For: {ADDRESSES[who]}"]
             if who:
                 command += ["--header", f"Authorization: Bearer {self.tokens[who]}"]
             environment = {"SCHEMATHESIS_HOOKS": "tests.soak_hooks", "SOAK_PLACE": str(place), "SOAK_SEEN": str(seen)}
@@ -99,7 +102,10 @@ def target(folder: Path, *, times: int) -> Iterator[Target]:
     with (
         Sandbox() as sandbox,
         console.running(
-            folder, FLASHBACK_OUTBOUND_ALLOW=f"127.0.0.1:{sandbox.port}", FLASHBACK_OUTBOUND_MODE="allow-only"
+            folder,
+            FLASHBACK_OUTBOUND_ALLOW=f"127.0.0.1:{sandbox.port}",
+            FLASHBACK_OUTBOUND_MODE="allow-only",
+            FLASHBACK_TRUSTED_PROXIES="127.0.0.1",
         ) as running,
     ):
         running.add_owner()

@@ -120,7 +120,9 @@ class Maker:
             "POST /organization/users/{user_id}/resend-invitation": [{"user_id": one} for one in invited],
             "POST /organization/users/{user_id}/ownership": [{"user_id": self.person("olaf@example.com")}],
             "POST /organization/invitations/{id}/resend": [{"id": self.invitation(f"r{n}@x.example")} for n in several],
-            "DELETE /organization/invitations/{id}": [{"id": self.invitation(f"w{n}@x.example")} for n in several],
+            "POST /organization/invitations/{id}/withdraw": [
+                {"id": self.invitation(f"w{n}@x.example")} for n in several
+            ],
             "DELETE /workspace/{workspace_id}": [{"workspace_id": self.workspace(f"Gone {n}")} for n in several],
             "DELETE /workspace/{workspace_id}/users/{user_id}": members,
             "DELETE /ai/llm/{id}": [{"id": self.ai_llm(f"gone {n}")} for n in several],

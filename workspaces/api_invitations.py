@@ -161,7 +161,7 @@ def renew_invitation(request: HttpRequest, id: UUID, body: Resending | None = No
     return _made(invitations.resend(actor, invitations.of(actor, id), by_mail=bool(body and body.by_mail)))
 
 
-@router.delete("/organization/invitations/{uuid:id}", response=Success)
+@router.post("/organization/invitations/{uuid:id}/withdraw", response=Success)
 def withdraw_invitation(request: HttpRequest, id: UUID) -> Success:
     """Withdraw an invitation: its link does nothing any more.
 
