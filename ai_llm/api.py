@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from ai_llm import api_answers as answers
-from ai_llm import api_checks, api_provider_keys, api_reads, api_rotation, api_shown, configs, lifecycle
+from ai_llm import api_checks, api_message, api_provider_keys, api_reads, api_rotation, api_shown, configs, lifecycle
 from ai_llm import api_schemas as shapes
 from ai_llm.api_found import FIELDS, ai_llm, as_id, given_key, provider_key, workspace
 from ai_llm.models import AiLlm, Type
@@ -181,6 +181,7 @@ def enable_ai_llm(request: HttpRequest, id: UUID) -> Success:
 
 
 router.add_router("", api_checks.router)
+router.add_router("", api_message.router)
 router.add_router("", api_rotation.router)
 router.add_router("", api_provider_keys.router)
 

@@ -7,7 +7,7 @@ from ninja import Query, Router
 
 from ai_llm import api_answers as answers
 from ai_llm import api_schemas as shapes
-from ai_llm import api_shown, configs, diagnostics, message, message_form, trials, validation
+from ai_llm import api_shown, configs, diagnostics, trials, validation
 from ai_llm.api_found import FIELDS, ai_llm, ai_llm_of, provider_key, workspace
 from ai_llm.models import AiLlm, Check, Credential
 from flashback.errors import Invalid
@@ -42,24 +42,6 @@ def validate_ai_llm(request: HttpRequest, id: UUID) -> answers.Validated:
     """
     row = ai_llm(request, id)
     check = validation.validate(bearer.caller(request).person, row)
-    row = ai_llm(request, id)
-    return answers.Validated(ai_llm_id=row.pk, check_id=check.pk, state=row.state, **api_shown.outcome(check))
-
-
-@router.post("/ai/llm/{uuid:id}/message", response=answers.Validated, auth=bearer.write)
-def send_tiny_message(request: HttpRequest, id: UUID, body: shapes.TinyMessage | None = None) -> answers.Validated:
-    """Send one tiny message, which the provider charges.
-
-    About 20 tokens, to the model named or else to the smallest one of the account's own list: what proves a credential
-    that may not list models, and that there is credit. Nothing but this call ever costs anything. It takes up to 10
-    seconds and is kept as a check of the kind `message`. Each call sends one: do not repeat it blindly.
-    """
-    row, model = ai_llm(request, id), (body.model if body else None) or ""
-    message_form.begin(row)
-    try:
-        check = message.send(bearer.caller(request).person, row, model=model)
-    finally:
-        message_form.end(row)
     row = ai_llm(request, id)
     return answers.Validated(ai_llm_id=row.pk, check_id=check.pk, state=row.state, **api_shown.outcome(check))
 
