@@ -90,11 +90,11 @@ def page(browser: Browser, console: Console, signed_in: StorageState, scripts: b
         "console",
         lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
     )
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("pageerror", lambda error: complaints.append(f"{error} {error.stack}"))
     opened.goto("/")
     yield opened
     context.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def secret_of(page: Page) -> Locator:

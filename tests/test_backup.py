@@ -421,6 +421,7 @@ def databases():
 
 
 @pytest.mark.server
+@pytest.mark.timeout(480)  # eight programs are started, one after the other
 @pytest.mark.parametrize(
     ("old", "new"), [("sqlite", "sqlite"), ("postgres one", "postgres two"), ("sqlite", "postgres three")]
 )

@@ -67,7 +67,7 @@ def test_back_and_forward_keep_what_was_typed(page: Page, sandbox: Sandbox, scri
     expect(page.get_by_role("button", name="Create configuration")).to_be_visible()
     page.get_by_role("link", name="Change").click()
     expect(page.get_by_label("Configuration Name")).to_have_value(name)
-    expect(page.get_by_label("API Endpoint")).to_have_value(sandbox.url("/openai/v1"))
+    expect(page.get_by_role("textbox", name="API Endpoint")).to_have_value(sandbox.url("/openai/v1"))
 
 
 @SCRIPTS
@@ -91,7 +91,7 @@ def test_a_deep_link_opens_its_step(page: Page, sandbox: Sandbox, scripts: bool)
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
     settle(page, "^Accepted$", scripts=scripts)
     page.goto("/w/main/ai/llm/new?type=OPENAI&name=x&endpoint=api.openai.com")
-    expect(page.get_by_label("API Endpoint")).to_have_value("api.openai.com")
+    expect(page.get_by_role("textbox", name="API Endpoint")).to_have_value("api.openai.com")
     expect(page.get_by_role("button", name="Continue")).to_be_visible()
 
 
@@ -238,7 +238,7 @@ def test_every_state_of_an_ai_llm_and_of_the_wizard_is_accessible(page: Page, sa
         accessible(page, f"{link} refused")
         page.goto(page.url.rsplit("/", 1)[0] if re.search("/(edit|rotate|delete)$", page.url) else page.url)
     choose_openai(page)
-    page.get_by_label("API Endpoint").fill("api.openai.com/v1/chat/completions")
+    page.get_by_role("textbox", name="API Endpoint").fill("api.openai.com/v1/chat/completions")
     expect(page.locator("#doctor .notice").first).to_be_visible()
     accessible(page, "doctor")
     page.get_by_role("button", name="Continue").click()

@@ -178,15 +178,21 @@ def test_a_reload_of_the_shown_secret_shows_the_key_instead(page: Page) -> None:
     assert bearer not in page.content()
 
 
-def test_the_copy_button_copies_the_secret(browser: Browser, console: Console, signed_in: StorageState) -> None:
+def test_the_copy_button_copies_by_keyboard_too(browser: Browser, console: Console, signed_in: StorageState) -> None:
     context = open_context(browser, console, storage_state=signed_in, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto("/")
     create(page, "clipboard")
     create_key(page)
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy").focus()
+    page.keyboard.press("Enter")
     expect(page.get_by_text("Copied.")).to_be_visible()
-    assert page.locator("#bearer").inner_text().startswith(keys.PREFIX)
+    bearer = page.locator("#bearer").inner_text()
+    assert bearer.startswith(keys.PREFIX)
+    page.goto("/w/main/repositories/inventory")
+    page.get_by_role("searchbox").first.focus()
+    page.keyboard.press("Control+V")
+    expect(page.get_by_role("searchbox").first).to_have_value(bearer)
     context.close()
 
 

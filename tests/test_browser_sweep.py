@@ -66,12 +66,24 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield started
 
 
+def visitor(console: Console, email: str) -> Visitor:
+    """A person of the sample, signed in."""
+    found = Visitor(int(console.environment["PORT"]))
+    password = console.shell("from repositories import demo; print(demo.password())")
+    assert found.sign_in(email, password).status == 303
+    return found
+
+
+def page_of(browser: Browser, console: Console, visitor: Visitor) -> Iterator[Page]:
+    context = open_context(browser, console)
+    context.add_cookies([{"name": name, "value": value, "url": console.url} for name, value in visitor.cookies.items()])
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture(scope="module")
 def olivia(console: Console) -> Visitor:
-    visitor = Visitor(int(console.environment["PORT"]))
-    password = console.shell("from repositories import demo; print(demo.password())")
-    assert visitor.sign_in("olivia@sample.example", password).status == 303
-    return visitor
+    return visitor(console, "olivia@sample.example")
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +101,13 @@ def pages(olivia: Visitor) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, console: Console, olivia: Visitor) -> Iterator[Page]:
-    context = open_context(browser, console)
-    context.add_cookies([{"name": name, "value": value, "url": console.url} for name, value in olivia.cookies.items()])
-    yield context.new_page()
-    context.close()
+    yield from page_of(browser, console, olivia)
+
+
+@pytest.fixture(scope="module")
+def reader(browser: Browser, console: Console) -> Iterator[Page]:
+    """A page of somebody who may look and not change anything."""
+    yield from page_of(browser, console, visitor(console, "rita@sample.example"))
 
 
 def route(address: str) -> str:
@@ -146,3 +161,11 @@ def test_every_refused_form_is_accessible(name: str, page: Page, pages: dict[str
     expect(page.locator("#errors")).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("address", ["/w/production-sample/ai/llm/new", "/w/production-sample/ai", "/organization"])
+def test_what_a_reader_sees_and_is_refused_is_accessible(address: str, reader: Page) -> None:
+    answer = reader.goto(address)
+    assert answer is not None
+    assert answer.status == (403 if address.endswith("/new") else 200)
+    assert violations(reader) == []

@@ -446,6 +446,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(autouse=True)
+def no_tab_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Close what a test has opened: a tab in the background goes on drawing its spinners."""
+    yield
+    for context in request.getfixturevalue("browser").contexts if "browser" in request.fixturenames else ():
+        context.close()
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The pages of this module over a real socket. They need no database, so the thread gets none."""

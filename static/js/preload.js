@@ -8,7 +8,7 @@ const HEADERS = { "HX-Request": "true", "HX-Boosted": "true", "HX-Target": "main
 let ahead = null;
 let timer = 0;
 
-const fresh = (page, link) => page?.href === link.href && performance.now() - page.at < FRESH;
+const fresh = (page, link) => page !== null && page.href === link.href && performance.now() - page.at < FRESH;
 
 function likely(start) {
   const link = start.closest?.("a[href]");
