@@ -23,10 +23,7 @@ def send_tiny_message(request: HttpRequest, id: UUID, body: shapes.TinyMessage |
     seconds and is kept as a check of the kind `message`. Each call sends one: do not repeat it blindly.
     """
     row, model = ai_llm(request, id), (body.model if body else None) or ""
-    message_form.begin(row)
-    try:
+    with message_form.sending(row):
         check = message.send(bearer.caller(request).person, row, model=model)
-    finally:
-        message_form.end(row)
     row = ai_llm(request, id)
     return answers.Validated(ai_llm_id=row.pk, check_id=check.pk, state=row.state, **api_shown.outcome(check))

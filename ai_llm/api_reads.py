@@ -1,5 +1,6 @@
 """Reads for the API's list of AI LLMs. The usual ones are put together once: everything, or all of a workspace."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,26 +22,26 @@ def visible(actor: User, workspace: UUID | None = None) -> "QuerySet[AiLlm]":
 
 def page(
     actor: User, workspace: UUID | None, *, order: str, start: int, stop: int | None
-) -> tuple[list[tuple[Any, ...]], int]:
+) -> tuple[list[Sequence[Any]], int]:
     """Return the rows `start` to `stop` of `visible` as `COLUMNS`, and how many rows there are."""
-    limits = actor.limits
-    if limits is not None and limits.workspace is not None:
-        if workspace not in {None, limits.workspace}:
-            return [], 0
-        workspace = limits.workspace
-    if not actor.is_active or actor.organization_id is None:
+    limit = actor.limits.workspace if actor.limits is not None else None
+    if not actor.is_active or actor.organization_id is None or (limit and workspace and limit != workspace):
         return [], 0
     manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
-    values = [actor.organization_id, *([] if manages else [actor.pk]), *([] if workspace is None else [workspace])]
-    shape = {"manages": manages, "narrow": workspace is not None}
-    rows = _rows(*values, **shape, order=order, start=start, stop=stop)
+    narrow = workspace or limit
+    values = [actor.organization_id, *([] if manages else [actor.pk]), *([narrow] if narrow else [])]
+    shape = {"manages": manages, "narrow": narrow is not None}
+    if start:  # there are as many of these as pages, so that none of them is kept
+        rows = list(ordered(visible(actor, workspace), order).values_list(*COLUMNS)[start:stop])
+    else:
+        rows = _first(*values, **shape, order=order, stop=stop)
     whole = start == 0 and (stop is None or len(rows) < stop)
     return rows, len(rows) if whole else sum(number for (number,) in _numbers(*values, **shape))
 
 
 @prepared
-def _rows(*values: UUID, order: str, start: int, stop: int | None, **shape: bool) -> "QuerySet[AiLlm, Any]":
-    return ordered(_reached(values, **shape), order).values_list(*COLUMNS)[start:stop]
+def _first(*values: UUID, order: str, stop: int | None, **shape: bool) -> "QuerySet[AiLlm, Any]":
+    return ordered(_reached(values, **shape), order).values_list(*COLUMNS)[:stop]
 
 
 @prepared

@@ -1,6 +1,7 @@
 """The form of one tiny message: which model takes it, what it costs, and a token that lets one click send once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
@@ -86,13 +87,13 @@ class MessageForm(Fields):
 
 
 def offer(actor: User, ai_llm: AiLlm, names: Sequence[str], *, form: MessageForm | None = None) -> dict[str, Any]:
-    """Return what the piece with the button needs: {"offer": {form, fields, fresh, provider, own, room, under_way}}.
+    """Return what the piece with the button needs: {"offer": {form, fields, fresh, choice, provider, own, room, …}}.
 
     `form` is what was sent, if anything, and `fields` its fields as HTML. `fresh` is the token of a form that was not
-    sent yet, and `own` says that a server of one's own takes the message.
+    sent yet, `choice` the model that is chosen at first, and `own` says that a server of one's own takes the message.
     """
     ranked, deployment = _listed(ai_llm, names)
-    choice = sizes.choose(names) if ranked else None
+    choice = sizes.choose(ranked)
     recipe = PROVIDERS[ai_llm.type].recipe(ai_llm.endpoint)
     host = addresses.host_of(ai_llm.endpoint)
     return {
@@ -112,7 +113,7 @@ def offer(actor: User, ai_llm: AiLlm, names: Sequence[str], *, form: MessageForm
 def _listed(ai_llm: AiLlm, names: Sequence[str]) -> tuple[list[str], bool]:
     """Return the models to choose from, and whether this endpoint has deployments in their place (and no list)."""
     deployment = talk.names_deployments(ai_llm.type, ai_llm.endpoint)
-    return ([] if deployment or sizes.choose(names) is None else sizes.ranked(names)), deployment
+    return [] if deployment else sizes.ranked(names), deployment
 
 
 def _signed_for(actor: User, ai_llm: AiLlm) -> list[Any]:
@@ -129,14 +130,14 @@ def _drawn(form: Fields, choice: sizes.Choice | None) -> str:
     return render_to_string("ai_llm/_message_fields.html", {"form": form, "choice": choice})
 
 
-def begin(ai_llm: AiLlm) -> None:
-    """Have every page say that a message is under way."""
+@contextmanager
+def sending(ai_llm: AiLlm) -> Iterator[None]:
+    """Have every page say that a message is under way, until the block ends."""
     cache.set(_name(ai_llm), "under way", timeout=UNDER_WAY_SECONDS)
-
-
-def end(ai_llm: AiLlm) -> None:
-    """Have no page say so any more."""
-    cache.delete(_name(ai_llm))
+    try:
+        yield
+    finally:
+        cache.delete(_name(ai_llm))
 
 
 def is_under_way(ai_llm: AiLlm) -> bool:

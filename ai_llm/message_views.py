@@ -30,7 +30,8 @@ def send(request: Request, id: UUID) -> HttpResponse:
     if not form.first_time():
         return _shown(request, row, None, ALREADY)
     try:
-        check = _send(request, row, form.cleaned_data["chosen"])
+        with message_form.sending(row):
+            check = message.send(request.user, row, model=form.cleaned_data["chosen"])
     except Invalid as invalid:
         form.not_sent()
         form.add_error("other", invalid.message)
@@ -39,14 +40,6 @@ def send(request: Request, id: UUID) -> HttpResponse:
         form.not_sent()
         return _busy(request, row, busy)
     return _shown(request, row, check, form=form)
-
-
-def _send(request: Request, row: AiLlm, model: str) -> Check:
-    message_form.begin(row)
-    try:
-        return message.send(request.user, row, model=model)
-    finally:
-        message_form.end(row)
 
 
 def _page(

@@ -121,7 +121,7 @@ def _link(paths: dict[str, Any]) -> None:
         if operation["operationId"] in MADE:
             address, pointer = MADE[operation["operationId"]]
             *outer, inner = re.findall(r"{(\w+)}", address)
-            where = {**{f"path.{name}": f"$request.path.{name}" for name in outer}}
+            where = {f"path.{name}": f"$request.path.{name}" for name in outer}
             where[f"path.{inner}"] = f"$response.body#{pointer}"
             answer = next(one for status, one in operation["responses"].items() if int(status) < 300)
             answer["links"] = {

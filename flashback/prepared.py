@@ -23,7 +23,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 ALIAS = "default"
 PLANNED_AFTER = 1  # of the same statement on the same connection
-MOST = 500  # plans that a connection keeps
+MOST, LONGEST = 200, 100  # plans that a connection keeps, and arguments of one that is worth it
 PLANS = "flashback_plans"  # the attribute of a connection that holds them; each thread has a connection of its own
 Value = UUID | datetime | str
 Reads = QuerySet[Any, Any] | Sequence[QuerySet[Any, Any]]
@@ -70,7 +70,14 @@ class Prepared:
         update_wrapper(self, build)
 
     def __call__(self, *arguments: Value, **shape: Any) -> list[Any]:
-        """Return all rows. `shape` changes the query itself, as the number of arguments does; there are few of each."""
+        """Return all rows. `shape` changes the query itself, as the number of arguments does; there are few of each.
+
+        With more than 100 arguments it is an ordinary query: their number is hardly ever the same again.
+        """
+        if len(arguments) > LONGEST:
+            built = self.build(*arguments, **shape)
+            assert isinstance(built, QuerySet)  # noqa: S101 - several at once take a few arguments
+            return list(built)
         wrapper = connections[ALIAS]
         plans = vars(wrapper).setdefault(PLANS, {})
         key = (self.build, len(arguments), *shape.items())

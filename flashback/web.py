@@ -155,7 +155,7 @@ def came_from(request: HttpRequest) -> str:
     """Return the path of the page whose link led here, "" for a page of another host or none."""
     page = request.headers.get("Referer", "")
     path = urlsplit(page).path if url_has_allowed_host_and_scheme(page, {request.get_host()}) else ""
-    return path if path.startswith("/") else ""
+    return path if path.startswith("/") and not path.startswith("//") else ""  # // would lead to another host
 
 
 def leave(request: HttpRequest, path: str) -> HttpResponse:

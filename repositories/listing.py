@@ -217,16 +217,19 @@ def key_rows(ids: Sequence[UUID], *, makers: bool = False) -> list[KeyRow]:
 
     With `makers` the secrets bring along who made them.
     """
-    found = AiApiKey.objects.filter(pk__in=ids).values_list(*KeyRow.COLUMNS)
-    rows = {row.id: row for row in (KeyRow(*columns) for columns in found)}
+    rows = {row.id: row for row in _shown(AiApiKey.objects.filter(pk__in=ids).values_list(*KeyRow.COLUMNS))}
     return _with_secrets([rows[pk] for pk in ids if pk in rows], makers=makers)
 
 
 def keys_of(repository: Repository, most: int = 10) -> tuple[list[KeyRow], int]:
     """Return the newest keys of a repository that are not revoked, and how many there are."""
-    rows = [KeyRow(*columns) for columns in _newest_keys(repository.pk, most=most + 1)]
+    rows = _shown(_newest_keys(repository.pk, most=most + 1))
     keys = AiApiKey.objects.filter(repository=repository, revoked_at=None)
     return _with_secrets(rows[:most]), keys.count() if len(rows) > most else len(rows)
+
+
+def _shown(found: Iterable[Sequence[Any]]) -> list[KeyRow]:
+    return [KeyRow(*columns) for columns in found]
 
 
 @prepared
@@ -286,7 +289,7 @@ def attention(workspace: Workspace, most: int = 5) -> dict[str, list[Any]]:
     rows: QuerySet[Repository] = Repository.objects.of(workspace)
     empty = _in_state(rows.filter(disabled_at=None), "empty").order_by("name_key")
     return {
-        "keys": [KeyRow(*columns) for columns in ending.values_list(*KeyRow.COLUMNS)[:most]],
+        "keys": _shown(ending.values_list(*KeyRow.COLUMNS)[:most]),
         "empty": list(empty.values("id", "name")[:most]),
     }
 

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ai_llm import listing, summary
-from flashback.prepared import padded, prepared
+from ai_llm import api_reads, listing, summary
+from flashback.prepared import LONGEST, PLANS, padded, prepared
 from tests import build
 from tests.conftest import People
 from workspaces import spaces
@@ -74,6 +74,17 @@ def test_ids_are_filled_up_to_a_few_sizes(people: People) -> None:
     assert padded(ids, 3, 10) == [*ids, ids[-1]]
     assert padded(ids * 6, 3, 10) == ids * 6
     assert sorted(row[0] for row in joined(*padded(ids, 3))) == sorted([people.owner.email, people.reader.email])
+
+
+def test_what_is_hardly_asked_again_is_not_kept(people: People) -> None:
+    joined(people.owner.pk)
+    kept = len(vars(connections["default"])[PLANS])
+    for number in range(LONGEST + 1, LONGEST + 6):
+        assert [email for email, _ in joined(*[people.owner.pk] * number)] == [people.owner.email]
+    for start in range(1, 6):
+        api_reads.page(people.owner, people.workspace.pk, order="newest", start=start, stop=start + 1)
+    api_reads.page(people.owner, people.workspace.pk, order="newest", start=0, stop=1)
+    assert len(vars(connections["default"])[PLANS]) <= kept + 2
 
 
 def test_several_reads_are_one_statement_and_each_row_says_which(people: People) -> None:

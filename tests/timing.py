@@ -40,13 +40,15 @@ class Tab:
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
         """Send one request, and return its answer and the bytes of its body as they came."""
         sent = {"Accept-Encoding": "gzip", **({"Cookie": self.cookie} if self.cookies else {}), **headers}
-        try:
-            self.link.request(method, path, body or None, sent)
-            answer = self.link.getresponse()
-        except http.client.RemoteDisconnected:  # the server has hung up on a connection that was silent for long
-            self.link.close()
-            self.link.request(method, path, body or None, sent)
-            answer = self.link.getresponse()
+        for silent in (True, False):
+            try:
+                self.link.request(method, path, body or None, sent)
+                answer = self.link.getresponse()
+                break
+            except http.client.RemoteDisconnected:  # the server hangs up on a connection that was silent for long
+                self.link.close()
+                if not silent:
+                    raise
         content = answer.read()
         for line in answer.headers.get_all("Set-Cookie", []):
             name, _, value = line.partition(";")[0].partition("=")
