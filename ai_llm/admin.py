@@ -34,11 +34,11 @@ class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signature
         """Return what is offered."""
         return list(support.FILTERS.items())
 
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[AiLlm]") -> "QuerySet[AiLlm]":  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[AiLlm]") -> "QuerySet[AiLlm]":  # noqa: ARG002 - Django's signature
         """Return the rows in the chosen state."""
         wanted = self.value()
         return support.in_state(queryset, wanted) if wanted in support.FILTERS else queryset

@@ -122,7 +122,7 @@ def _text() -> bytes:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     everything = CollectorRegistry()
-    MultiProcessCollector(everything, path=str(folder()))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(everything, path=str(folder()))  # type: ignore[no-untyped-call]  # it has no types
     everything.register(_Rows())
     return generate_latest(everything)
 

@@ -136,7 +136,7 @@ def fast_cursor() -> Any:
     wrapper.ensure_connection()
     with wrapper.wrap_database_errors:
         wrapper.connection.prepare_threshold = PLANNED_AFTER
-        return wrapper._prepare_cursor(ServerBindingCursor(wrapper.connection))  # type: ignore[call-arg]
+        return wrapper._prepare_cursor(ServerBindingCursor(wrapper.connection))  # type: ignore[call-arg]  # as Django does
 
 
 def padded(values: Sequence[UUID], *sizes: int) -> Sequence[UUID]:
@@ -160,8 +160,9 @@ def _converters(found: dict[int, tuple[list[Any], Any]]) -> list[tuple[int, Conv
     wrapper = connections[ALIAS]
     quick: dict[Any, Converter] = {}
     if wrapper.vendor == "sqlite" and wrapper.timezone == UTC:
-        quick[wrapper.ops.convert_datetimefield_value] = _moment  # type: ignore[attr-defined]
-        quick[wrapper.ops.convert_uuidfield_value] = _id  # type: ignore[attr-defined]
+        operations: Any = wrapper.ops  # those of SQLite
+        quick[operations.convert_datetimefield_value] = _moment
+        quick[operations.convert_uuidfield_value] = _id
 
     def chained(converters: list[Any], expression: Any) -> Converter:
         if len(converters) == 1 and converters[0] in quick:

@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def walls(settings: object) -> Iterator[None]:
     """Hash fast and start every test with empty counters."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
     yield
     cache.clear()
@@ -99,7 +99,7 @@ def ring(settings: object, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
     """Work with these keyring keys from now on, as after a restart."""
 
     def use(*keys: str) -> None:
-        settings.FIELD_ENCRYPTION_KEY = list(keys)  # type: ignore[attr-defined]
+        settings.FIELD_ENCRYPTION_KEY = list(keys)
         monkeypatch.setattr(package, "CRYPTER", package.get_crypter())
 
     return use

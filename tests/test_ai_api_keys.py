@@ -508,7 +508,7 @@ def test_issued_keys_are_found_nowhere_but_in_the_answers_that_made_them(
     people: People,
     repository: Repository,
     signed_in: Callable[[User], Client],
-    log: io.StringIO,  # noqa: F811
+    log: io.StringIO,  # noqa: F811 - a fixture of another module
     tmp_path: Path,
 ) -> None:
     attachments.attach(people.writer, repository, [build.ai_llm(people.writer, people.workspace).pk])

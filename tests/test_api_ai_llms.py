@@ -34,7 +34,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def open_to(settings: object, sandbox: Sandbox) -> Sandbox:
     """The sandbox provider, with the guard open towards it."""
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]
     return sandbox
 
 

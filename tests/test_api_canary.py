@@ -36,7 +36,7 @@ class Sweep:
 def test_the_canary_is_in_no_answer(people: People, settings: object, log: io.StringIO) -> None:
     place = str(people.workspace.pk)
     with Sandbox() as sandbox:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]
         writer = Sweep(people.writer)
         for fault in FAULTS:
             plant(writer, place, fault, sandbox.url(f"/{fault}/v1"))

@@ -185,7 +185,7 @@ def test_the_log_is_exported_by_those_who_manage_it(form: str, happened: People)
     answer = Api(happened.owner).get(f"/systemevent/export?format={form}&action=ai_llm.created")
     assert answer.status_code == 200
     assert "attachment" in answer.headers["Content-Disposition"]
-    text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+    text = b"".join(answer.streaming_content).decode()
     lines = csv.DictReader(io.StringIO(text)) if form == "csv" else map(json.loads, text.splitlines())
     assert [row["action"] for row in lines] == ["ai_llm.created"]
     assert actions(happened.owner)[0] == "audit.exported"

@@ -93,13 +93,13 @@ NAMING = [(m, p, media["example"]) for m, p, media in BODIES if UUIDS.search(jso
 @pytest.mark.parametrize(("method", "path", "body"), NAMING, ids=[f"{m} {p}" for m, p, _ in NAMING])
 def test_an_id_in_the_body(method: str, path: str, body: Any, there: Ids, stranger: Api, people: People) -> None:
     own = User.objects.get(pk=people.stranger.pk)
-    home = build.workspace(own.organization, "Home")  # type: ignore[arg-type]
+    home = build.workspace(own.organization, "Home")
     row = build.ai_llm(own, home)
     mine = {**there, "/repo": build.repository(own, home, row).pk, "/ai/llm": row.pk, "workspace_id": home.pk}
     here = address(path, lambda name: mine.get(name, own.pk))
     never = asked(stranger, method, here, with_ids(body, uuid4))
     for foreign in set(there.values()):
-        assert asked(stranger, method, here, with_ids(body, lambda one=foreign: one)) == never, foreign  # type: ignore[misc]
+        assert asked(stranger, method, here, with_ids(body, lambda one=foreign: one)) == never, foreign
 
 
 def test_all_operations_with_an_id_are_here() -> None:

@@ -425,7 +425,7 @@ def databases():
 @pytest.mark.parametrize(
     ("old", "new"), [("sqlite", "sqlite"), ("postgres one", "postgres two"), ("sqlite", "postgres three")]
 )
-def test_the_drill_a_new_machine_with_backup_and_key_opens_every_secret(old, new, databases, first, tmp_path):  # noqa: F811
+def test_the_drill_a_new_machine_with_backup_and_key_opens_every_secret(old, new, databases, first, tmp_path):  # noqa: F811 - a fixture of another module
     if "postgres" in old + new:
         cluster.need()
     here, there = ({"DATABASE_URL": databases[kind]} if kind in databases else {} for kind in (old, new))

@@ -56,7 +56,7 @@ def test_each_fault_says_what_it_is_and_what_to_do(
     card = page.get_by_role("region", name="State")
     expect(card.get_by_text(headline, exact=True)).to_be_visible()
     role, name = way[0], way[1].format(**places)
-    found = card.get_by_role(role, name=name) if role in {"link", "button"} else card.get_by_text(name, exact=True)  # type: ignore[arg-type]
+    found = card.get_by_role(role, name=name) if role in {"link", "button"} else card.get_by_text(name, exact=True)
     expect(found.first).to_be_visible()
     stages = card.get_by_role("list", name="Stages of the check")
     expect(stages.get_by_role("listitem")).to_have_count(8)

@@ -54,7 +54,7 @@ def test_three_people_from_the_invitation_to_the_removal(
     try:
         # The first link is used up.
         other = open_context(browser, console, scripts=scripts)
-        assert other.new_page().goto(link).status == 410  # type: ignore[union-attr]
+        assert other.new_page().goto(link).status == 410
         other.close()
 
         # Read only, until the ADMIN of the workspace says otherwise.

@@ -149,7 +149,7 @@ def test_the_canary_is_found_nowhere(
     people: People, signed_in: Callable[[User], Client], settings: object, log: io.StringIO, tmp_path: Path
 ) -> None:
     with Sandbox() as sandbox:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{port}" for port in (sandbox.port, 9)]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{port}" for port in (sandbox.port, 9)]
         walk = Walk(signed_in(people.writer), people.workspace.slug)
         do_everything(walk, sandbox)
         sent = [request for request in sandbox.requests if CANARY in (request.header("authorization") or "")]

@@ -21,7 +21,7 @@ DAY = 86_400
 @pytest.fixture
 def deleted(people: People, settings: object, tmp_path: Path) -> AiLlm:
     """Deleted 29 and a half days ago; `tidy` ran a moment ago."""
-    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+    settings.DATA_DIR = tmp_path
     row = build.ai_llm(people.writer, people.workspace)
     AiLlm.objects.filter(pk=row.pk).update(deleted_at=timezone.now() - timedelta(days=29.5))
     tidy()

@@ -136,7 +136,7 @@ def test_a_new_name_keeps_the_secret_and_the_verdict(people: People) -> None:
     ],
 )
 def test_another_destination_needs_the_secret_again(endpoint: str, people: People, settings: object) -> None:
-    settings.OUTBOUND_ALLOW = ["api.openai.com:8443"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = ["api.openai.com:8443"]
     found = build.ai_llm(people.writer, people.workspace)
     with pytest.raises(Invalid) as refused:
         configs.update(people.writer, found, name=found.name, endpoint=endpoint, version=1)

@@ -26,8 +26,8 @@ def sandbox(settings: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandb
     # What makes an installation ready works on the data folder and the real database.
     monkeypatch.setattr("repositories.management.commands.demo.prepare", lambda: None)
     with Sandbox() as started:
-        settings.SANDBOX_PORT = started.port  # type: ignore[attr-defined]
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]  # type: ignore[attr-defined]
+        settings.SANDBOX_PORT = started.port
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]
         yield started
 
 
@@ -39,7 +39,7 @@ def run(**options: bool) -> str:
 
 def numbers() -> list[int]:
     tables = (User, Workspace, Membership, AiLlm, Check, Repository, Attachment, AiApiKey, Event)
-    return [table.objects.count() for table in tables]  # type: ignore[attr-defined]
+    return [table.objects.count() for table in tables]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -102,7 +102,7 @@ def test_the_sample_may_stand_beside_it_when_told_so(sandbox: Sandbox, monkeypat
 
 
 def test_production_is_refused(db: None, settings: object, sandbox: Sandbox) -> None:
-    settings.PRODUCTION = True  # type: ignore[attr-defined]
+    settings.PRODUCTION = True
     with pytest.raises(CommandError, match="production"):
         run()
     assert not Organization.objects.exists()
@@ -111,12 +111,12 @@ def test_production_is_refused(db: None, settings: object, sandbox: Sandbox) -> 
 def test_without_the_sandbox_among_the_targets_it_says_what_to_set(
     db: None, settings: object, sandbox: Sandbox
 ) -> None:
-    settings.OUTBOUND_ALLOW = []  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = []
     with pytest.raises(CommandError, match="FLASHBACK_OUTBOUND_ALLOW"):
         run()
 
 
 def test_the_password_belongs_to_this_installation(settings: object) -> None:
     here = demo.password()
-    settings.SECRET_KEY = "another installation's signing key, which is long enough"  # type: ignore[attr-defined]
+    settings.SECRET_KEY = "another installation's signing key, which is long enough"
     assert demo.password() != here

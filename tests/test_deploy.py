@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 def unit(path: Path) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names of systemd have capitals
+    parser.optionxform = str
     parser.read_string(path.read_text())
     return parser
 

@@ -24,7 +24,7 @@ def server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def row(people: People, server: Sandbox, settings: object) -> AiLlm:
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
     made = build.ai_llm(
         people.writer, people.workspace, type="OTHER", name="prod", endpoint=server.url("/openai/v1"), key="team-key-1"
     )

@@ -68,7 +68,7 @@ SLIPS = [
 
 @pytest.fixture(autouse=True)
 def permitted(settings: object) -> None:
-    settings.OUTBOUND_ALLOW = LOCAL  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = LOCAL
 
 
 @pytest.mark.parametrize(("typed", "code", "fix"), SLIPS)

@@ -63,7 +63,7 @@ def form_in(html: str) -> dict[str, str]:
 def save(row: AiLlm, actor: User, **values: object) -> AiLlm:
     now = stored(row)
     given = {"name": now.name, "endpoint": now.endpoint, "version": now.version, **values}
-    return configs.update(actor, now, **given)  # type: ignore[arg-type]
+    return configs.update(actor, now, **given)
 
 
 def details() -> dict[str, object]:
@@ -170,7 +170,7 @@ def test_notes_are_text_and_never_markup(client: Client, page: str, row: AiLlm, 
 
 def test_the_audit_log_holds_the_beginning_of_notes_and_no_credential(row: AiLlm, people: People) -> None:
     save(row, people.writer, notes=f"{LOOKS_LIKE_ONE} " + "long " * 300)
-    new = details()["notes"][1]  # type: ignore[index]
+    new = details()["notes"][1]
     assert len(new) == notes.SHOWN_IN_EVENT
     assert LOOKS_LIKE_ONE not in new
 
@@ -274,7 +274,7 @@ def test_what_was_typed_is_kept_when_the_row_is_deleted_while_editing(
 
     def after_the_other(*arguments: object, **keywords: object) -> AiLlm:
         configs.delete(people.admin, stored(row))
-        return update(*arguments, **keywords)  # type: ignore[arg-type]
+        return update(*arguments, **keywords)
 
     monkeypatch.setattr(configs, "update", after_the_other)
     answer = client.post(f"{page}/edit", {**shown(client, page), "notes": "typed for an hour"})

@@ -83,7 +83,7 @@ def test_a_break_while_creating_gives_no_secret_away(
     log: io.StringIO,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings.DEBUG, settings.ADMINS = debug, [("Olivia", "olivia@example.com")]  # type: ignore[attr-defined]
+    settings.DEBUG, settings.ADMINS = debug, [("Olivia", "olivia@example.com")]
     target, fault = BREAKS[place]
     monkeypatch.setattr(target, breaking(fault))
     nothing_given_away(create(client, people, "https://api.openai.com/v1"), log)
@@ -110,8 +110,8 @@ def test_a_break_while_validating_gives_no_secret_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Sandbox() as sandbox:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
-        settings.DEBUG, endpoint = debug, sandbox.url("/echo/v1")  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]
+        settings.DEBUG, endpoint = debug, sandbox.url("/echo/v1")
         row = build.ai_llm(people.writer, people.workspace, endpoint=endpoint, secret=CANARY, key=KEY_CANARY)
         monkeypatch.setattr(target, breaking(RuntimeError(f"while parsing the answer to {CANARY}")))
         nothing_given_away(client.post(f"/w/{people.workspace.slug}/ai/llm/{row.pk}/validate"), log)
@@ -121,7 +121,7 @@ def test_a_break_while_validating_gives_no_secret_away(
 def test_a_break_while_signing_in_gives_no_password_away(
     debug: bool, people: People, settings: object, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.DEBUG = debug  # type: ignore[attr-defined]
+    settings.DEBUG = debug
     monkeypatch.setattr("workspaces.adapter.AccountAdapter.pre_authenticate", breaking(RuntimeError("at sign-in")))
     client = Client(raise_request_exception=False)
     nothing_given_away(client.post("/account/login", {"login": people.reader.email, "password": KEY_CANARY}), log)

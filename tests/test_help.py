@@ -140,7 +140,7 @@ def test_a_section_that_there_is_not(client: Client) -> None:
 
 def test_the_contact_is_the_operators(client: Client, settings: object) -> None:
     assert "https://discord.com/" in client.get("/help").content.decode()
-    settings.SUPPORT_URL = "mailto:help@acme.example"  # type: ignore[attr-defined]
+    settings.SUPPORT_URL = "mailto:help@acme.example"
     page = client.get("/help").content.decode()
     assert '<a href="mailto:help@acme.example" rel="noopener noreferrer">help@acme.example</a>' in page
 

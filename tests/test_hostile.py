@@ -160,7 +160,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture
 def places(people: People, settings: object, sandbox: Sandbox) -> Places:
     """What the addresses of real things carry. The only provider is the sandbox."""
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]
     row = build.ai_llm(people.writer, people.workspace, endpoint=sandbox.url("/openai/v1"))
     return Places.around(people, row)
 

@@ -65,7 +65,7 @@ def aged(row: AiLlm, days: int) -> AiLlm:
 
 
 def names(answer: object) -> list[str]:
-    html = answer.content.decode()  # type: ignore[attr-defined]
+    html = answer.content.decode()
     return re.findall(r'aria-label="Select ([^"]+)"', html)
 
 
@@ -303,9 +303,9 @@ def test_many_are_disabled_and_enabled_again(client: Client, base: str, three: l
         assert said in asked
     assert "three" not in asked
     for typed in ("", "3", "yes"):
-        assert go(client, base, "disable", three[:2], typed).status_code == 422  # type: ignore[attr-defined]
+        assert go(client, base, "disable", three[:2], typed).status_code == 422
     assert [stored(row).state for row in three] == ["never"] * 3
-    assert go(client, base, "disable", three[:2], " 2 ").headers["location"] == f"{base}/llm"  # type: ignore[attr-defined]
+    assert go(client, base, "disable", three[:2], " 2 ").headers["location"] == f"{base}/llm"
     assert [stored(row).state for row in three] == ["disabled", "disabled", "never"]
     assert "2 AI LLMs disabled." in text(client.get(f"{base}/llm"))
     assert "to confirm" not in text(ask(client, base, "enable", three))
@@ -317,8 +317,8 @@ def test_many_are_disabled_and_enabled_again(client: Client, base: str, three: l
 def test_many_are_deleted_after_the_words_are_typed(client: Client, base: str, three: list[AiLlm]) -> None:
     assert "Type delete 3 to confirm" in text(ask(client, base, "delete", three))
     for typed in ("3", "delete", "delete 2"):
-        assert go(client, base, "delete", three, typed).status_code == 422  # type: ignore[attr-defined]
-    assert go(client, base, "delete", three, "Delete  3").status_code == 303  # type: ignore[attr-defined]
+        assert go(client, base, "delete", three, typed).status_code == 422
+    assert go(client, base, "delete", three, "Delete  3").status_code == 303
     assert AiLlm.objects.filter(deleted_at=None).count() == Credential.objects.count() == 0
     assert actions().count("ai_llm.deleted") == 3
 
@@ -329,7 +329,7 @@ def test_one_that_is_refused_is_told_and_the_others_go_on(
     build.repository(people.writer, people.workspace, three[1], name="<chat>")
     assert "two in 1 repository: refused until it is moved or detached" in text(ask(client, base, "delete", three))
     answer = go(client, base, "delete", three, "delete 3")
-    assert answer.status_code == 200  # type: ignore[attr-defined]
+    assert answer.status_code == 200
     shown = text(answer)
     for said in (
         "1 of 3 not deleted",
@@ -345,7 +345,7 @@ def test_one_that_was_deleted_before_the_answer_does_not_stop_the_rest(
 ) -> None:
     ask(client, base, "delete", three)
     configs.delete(people.admin, three[0])
-    assert go(client, base, "delete", three, "delete 3").status_code == 303  # type: ignore[attr-defined]
+    assert go(client, base, "delete", three, "delete 3").status_code == 303
     assert AiLlm.objects.filter(deleted_at=None).count() == 0
 
 

@@ -39,7 +39,7 @@ def sealed_values(data):
 
 
 @pytest.fixture
-def data(first, tmp_path):  # noqa: F811
+def data(first, tmp_path):  # noqa: F811 - a fixture of another module
     """An installation with one secret."""
     data = shutil.copytree(first[0], tmp_path / "var")
     assert manage(*OWNER, data=data, FLASHBACK_OWNER_PASSWORD=PASSWORD).returncode == 0

@@ -32,16 +32,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def counting(settings: object, folder: Path) -> None:
-    settings.METRICS_TOKEN, settings.DATA_DIR = TOKEN, folder  # type: ignore[attr-defined]
+    settings.METRICS_TOKEN, settings.DATA_DIR = TOKEN, folder
 
 
 def scrape(client: Client, **headers: str) -> HttpResponse:
-    return client.get("/metrics", headers=headers or {"Authorization": f"Bearer {TOKEN}"})  # type: ignore[return-value]
+    return client.get("/metrics", headers=headers or {"Authorization": f"Bearer {TOKEN}"})
 
 
 def samples(text: str) -> Counter[str]:
     found = re.findall(r"^(flashback_\S+?(?:\{.*\})?) (\S+)$", text, re.MULTILINE)
-    return Counter({name: float(value) for name, value in found})  # type: ignore[misc]
+    return Counter({name: float(value) for name, value in found})
 
 
 def test_it_is_off_by_default(client: Client, db: None) -> None:
@@ -88,7 +88,7 @@ def test_rows_are_counted_by_state_and_it_costs_the_same_with_more_of_them(
     for _ in range(3):
         build.ai_llm(people.stranger, people.strange_workspace)
     build.key(people.writer, build.repository(people.writer, people.workspace, row))
-    with django_assert_num_queries(5):  # type: ignore[operator]
+    with django_assert_num_queries(5):
         found = samples(scrape(client).content.decode())
     assert found['flashback_ai_llms{state="never"}'] == 4
     assert found['flashback_in_use{kind="ai_api_key"}'] == 1
@@ -103,7 +103,7 @@ def test_checks_are_counted_by_verdict(client: Client, people: People, counting:
 
 
 def test_a_start_begins_anew(settings: object, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
+    settings.DATA_DIR = tmp_path
     metrics.begin()  # a first start finds nothing
     metrics.folder().mkdir()
     (metrics.folder() / "counter_1.db").touch()

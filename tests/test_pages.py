@@ -36,7 +36,7 @@ def base(people: People) -> str:
 @pytest.fixture
 def sandbox(settings: object) -> Iterator[Sandbox]:
     with Sandbox() as started:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{started.port}"]
         yield started
 
 

@@ -133,7 +133,7 @@ def test_a_workspace_that_went_in_this_moment_is_said_so(people: People, monkeyp
     kept, require = Workspace.objects.get(pk=gone.pk), access.require
 
     def after_it_went(*arguments: object, **keywords: object) -> None:
-        require(*arguments, **keywords)  # type: ignore[arg-type]
+        require(*arguments, **keywords)
         monkeypatch.setattr(access, "require", require)
         if Workspace.objects.filter(pk=gone.pk).exists():
             spaces.delete(people.owner, gone, confirmed="Gone")
@@ -233,15 +233,15 @@ def test_a_link_to_copy_is_shown_once_and_not_kept(people: People, signed_in: Si
 
 
 def test_a_mail_that_cannot_be_sent_shows_the_link(people: People, signed_in: SignIn, settings: object) -> None:
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"  # type: ignore[attr-defined]
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # type: ignore[attr-defined]
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
     made = signed_in(people.owner).post(f"{BASE}/invitations/new", {"email": NEW, "role": "0", "way": "mail"})
     assert "The mail could not be sent" in text(made)
     assert Client().get(link(made)).status_code == 200
 
 
 def test_without_a_mail_server_the_link_is_handed_over(people: People, signed_in: SignIn, settings: object) -> None:
-    settings.EMAIL_BACKEND = CONSOLE  # type: ignore[attr-defined]
+    settings.EMAIL_BACKEND = CONSOLE
     client = signed_in(people.owner)
     form = client.get(f"{BASE}/invitations/new")
     assert form.context["form"]["way"].initial == "link"

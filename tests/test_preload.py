@@ -64,8 +64,8 @@ def test_asking_ahead_does_not_make_a_workspace_the_one_used_last(client: Client
 
 def test_asking_ahead_leaves_what_waits_to_be_said(rf: RequestFactory) -> None:
     request = rf.get("/help", headers=AHEAD)
-    request.session = {}  # type: ignore[assignment]
-    request._messages = FallbackStorage(request)  # type: ignore[attr-defined]
+    request.session = {}
+    request._messages = FallbackStorage(request)
     answer: Callable[[HttpRequest], HttpResponse] = preload.PreloadMiddleware(lambda _: HttpResponse("page"))
     assert answer(request).status_code == 200
     messages.info(request, "Saved.")

@@ -94,7 +94,7 @@ class TestPresets:
 
     @pytest.mark.parametrize("slug", sorted(PRESETS))
     def test_each_is_recognised_by_what_it_fills_in(self, slug: str, settings: object) -> None:
-        settings.OUTBOUND_ALLOW = [f"localhost:{port}" for port in (11434, 1234, 8000, 8080)]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"localhost:{port}" for port in (11434, 1234, 8000, 8080)]
         preset = PRESETS[slug]
         if preset.complete:
             assert examine(preset.endpoint, "OTHER").recipe == preset.name
@@ -140,7 +140,7 @@ class TestPermits:
 
     @pytest.mark.parametrize("line", ["10.1.2.3:8000", "[fd00::1]:8443", "llm.internal:443"])
     def test_the_operator_can_use_the_line_as_it_is(self, line: str, settings: object) -> None:
-        settings.OUTBOUND_ALLOW = [line]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [line]
         examination = examine(f"https://{line}/v1", "OTHER")
         assert permits.for_endpoint(f"https://{line}/v1", examination.findings) == ""
         assert examination.normal

@@ -58,7 +58,7 @@ class TestEveryProvider:
 
     def test_cannot_be_changed(self, provider: Provider) -> None:
         with pytest.raises(FrozenInstanceError):
-            provider.label = "Other"  # type: ignore[misc]
+            provider.label = "Other"
 
     def test_has_a_default_endpoint_that_its_own_recipe_knows(self, provider: Provider) -> None:
         known = provider.recipe(provider.default_endpoint) if provider.default_endpoint else None
@@ -298,7 +298,7 @@ def test_adding_a_provider_is_one_row(monkeypatch: pytest.MonkeyPatch, settings:
     registry: Mapping[str, Provider] = {**PROVIDERS, "NEW": added}
     monkeypatch.setattr(probing, "PROVIDERS", registry)
     with Sandbox() as sandbox:
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{sandbox.port}"]
         assert probing.run("NEW", sandbox.url("/openai/v1"), SECRETS.openai, "", slot="s").cause == "accepted"
 
 

@@ -32,7 +32,7 @@ def server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(server: Sandbox, settings: object) -> Sandbox:
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
     server.requests.clear()
     return server
 
@@ -56,7 +56,7 @@ def test_a_fault_is_judged_as_the_sandbox_provider_announces(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: object
 ) -> None:
     monkeypatch.setattr(probing, "TOTAL_SECONDS", 0.8)
-    assert check(sandbox, f"/{fault.name}/v1").cause == fault.cause  # type: ignore[attr-defined]
+    assert check(sandbox, f"/{fault.name}/v1").cause == fault.cause
 
 
 def test_a_certificate_that_nobody_trusts_is_named(sandbox: Sandbox) -> None:
@@ -234,7 +234,7 @@ def test_the_presets_begin_at_home_and_leave_out_what_has_a_type_of_its_own() ->
 
 @pytest.mark.parametrize("preset", recipes.presets(), ids=lambda row: row.slug)
 def test_a_preset_needs_no_fix_and_picks_its_own_row(preset: recipes.Preset, settings: object) -> None:
-    settings.OUTBOUND_ALLOW = [f"localhost:{port}" for port in (11434, 1234, 8000, 8080)]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"localhost:{port}" for port in (11434, 1234, 8000, 8080)]
     assert check_shape(preset.endpoint) == preset.endpoint
     examination = doctor.examine(preset.endpoint, "OTHER")
     assert (examination.normal, examination.recipe) == (preset.endpoint, preset.name)

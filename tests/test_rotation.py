@@ -28,7 +28,7 @@ def server() -> Iterator[Sandbox]:
 @pytest.fixture
 def row(people: People, server: Sandbox, settings: object) -> AiLlm:
     """An AI LLM with a secret that does not work any more."""
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
     return build.ai_llm(
         people.writer, people.workspace, type="OTHER", endpoint=server.url("/openai/v1"), secret=OLD, key="team-one"
     )
@@ -121,11 +121,11 @@ class TestASecretThatFails:
     def test_testing_again_takes_over_once_it_passes(
         self, people: People, row: AiLlm, settings: object, server: Sandbox
     ) -> None:
-        settings.OUTBOUND_ALLOW = []  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = []
         held = rotation.rotate(people.writer, row, secret=SECRETS.openai)
         assert (held.took_over, held.result.cause) == (False, "address_not_allowed")
         assert not rotation.retry(people.writer, stored(row)).took_over
-        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+        settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
         assert rotation.retry(people.writer, stored(row)).took_over
         assert (secret_of(stored(row).credential), stored(row).verdict) == (SECRETS.openai, "accepted")
 
@@ -195,7 +195,7 @@ class TestSeveralAtOnce:
         tested, run = stored(row), validation.run
 
         def rotating_meanwhile(*arguments: object, **keywords: object) -> validation.Result:
-            result = run(*arguments, **keywords)  # type: ignore[arg-type]
+            result = run(*arguments, **keywords)
             monkeypatch.setattr(validation, "run", run)
             rotation.rotate(people.writer, stored(row), secret=SECRETS.openai)
             return result

@@ -25,7 +25,7 @@ def server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def row(people: People, server: Sandbox, settings: object) -> AiLlm:
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
     made = build.ai_llm(people.writer, people.workspace, type="OTHER", name="prod", endpoint=server.url("/openai/v1"))
     validation.validate(people.writer, made)
     return made
@@ -46,7 +46,7 @@ def stored(row: AiLlm) -> AiLlm:
 
 
 def words(response: object) -> str:
-    text = re.sub(r"<[^>]+>", " ", response.content.decode())  # type: ignore[attr-defined]
+    text = re.sub(r"<[^>]+>", " ", response.content.decode())
     return " ".join(unescape(text).split())
 
 
@@ -140,7 +140,7 @@ def test_two_clicks_at_one_moment_end_where_the_first_did(
     def twice(*arguments: object, **keywords: object) -> validation.Result:
         monkeypatch.setattr(validation, "run", run)
         rotation.rotate(people.writer, stored(row), secret=SECRETS.openai)
-        return run(*arguments, **keywords)  # type: ignore[arg-type]
+        return run(*arguments, **keywords)
 
     monkeypatch.setattr(validation, "run", twice)
     answer = client.post(f"{page}/rotate", sent)

@@ -388,7 +388,7 @@ class TestTheMail:
         (sent,) = mail.outbox
         assert (sent.to, sent.cc, sent.bcc) == ([people.admin.email], [], [])
         assert sent.subject == "production in Main is rejected by its provider"
-        page = sent.alternatives[0].content  # type: ignore[attr-defined]
+        page = sent.alternatives[0].content
         link = f"https://flashback.example.com/w/{people.workspace.slug}/ai/llm/{rejected.pk}"
         for text in (sent.body, page):
             assert link in text
@@ -402,7 +402,7 @@ class TestTheMail:
         command()
         (sent,) = mail.outbox
         assert sent.subject == "2 AI LLMs in Main are rejected by their providers"
-        assert "&lt;b&gt;staging&lt;/b&gt;" in sent.alternatives[0].content  # type: ignore[attr-defined]
+        assert "&lt;b&gt;staging&lt;/b&gt;" in sent.alternatives[0].content
         assert sent.body.index("<b>staging</b>") < sent.body.index("production")
 
     def test_each_time_it_begins(self, people: People, rejected: AiLlm) -> None:
@@ -512,7 +512,7 @@ class TestTheCommand:
     ) -> None:
         make()
         terminal = StringIO()
-        terminal.isatty = lambda: True  # type: ignore[method-assign]
+        terminal.isatty = lambda: True
         monkeypatch.setattr(sys, "stderr", terminal)
         assert command() == "1 checked, 1 accepted.\n"
         assert terminal.getvalue().endswith("] 1/1\n")

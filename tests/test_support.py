@@ -415,7 +415,7 @@ def test_nothing_is_set_through_any_of_the_pages(people: People, stella: User, r
 @pytest.fixture
 def folder(tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """A data folder of this test's own, no terminal, and a password in the environment."""
-    settings.DATA_DIR, settings.KEYS_PENDING = tmp_path / "data", []  # type: ignore[attr-defined]
+    settings.DATA_DIR, settings.KEYS_PENDING = tmp_path / "data", []
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     monkeypatch.setenv(createstaff.VARIABLE, build.PASSWORD)
 

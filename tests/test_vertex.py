@@ -28,7 +28,7 @@ def server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(server: Sandbox, settings: object) -> Sandbox:
-    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]  # type: ignore[attr-defined]
+    settings.OUTBOUND_ALLOW = [f"127.0.0.1:{server.port}"]
     server.requests.clear()
     return server
 

@@ -57,7 +57,7 @@ class Server:
 @contextlib.contextmanager
 def serving(behaviour: Behaviour, **options: object) -> Iterator[Server]:
     """Serve `behaviour` while the block runs."""
-    server = Server(behaviour, **options)  # type: ignore[arg-type]  # passed on as they are
+    server = Server(behaviour, **options)
     try:
         yield server
     finally:

@@ -106,15 +106,15 @@ class ReadOnly(ModelAdmin):
         words = {"help_texts": self.help_texts, "labels": self.labels}
         return super().get_form(request, obj, change, **{**words, **kwargs})
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Return that nothing is added here."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Return that nothing is changed here."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
         """Return that nothing is deleted here."""
         return False
 
@@ -296,7 +296,7 @@ class PersonAdmin(ReadOnly):
         """Show a person, and change who may be here; that asks once more who it is."""
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Change the two through the verb, which records it."""
         if form.changed_data and isinstance(request.user, User):
             people.set_standing(request.user, obj, active=obj.is_active, staff=obj.is_staff)

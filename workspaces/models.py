@@ -347,5 +347,5 @@ class AuditHead(models.Model):
 
 
 # Here, so that Django finds them.
-from workspaces.read_models import ReadMark  # noqa: E402, F401
-from workspaces.token_models import ApiToken, Login, RefreshToken  # noqa: E402, F401
+from workspaces.read_models import ReadMark  # noqa: E402, F401 - Django finds models here
+from workspaces.token_models import ApiToken, Login, RefreshToken  # noqa: E402, F401 - as above
