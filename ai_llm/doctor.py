@@ -76,6 +76,7 @@ CALL_PATHS = re.compile(
 )
 # A second address, right behind the first one; behind a slash it could be a path.
 TWO_ADDRESSES = re.compile(r"(?<=[^/\s])\s*(?=https?://[^/\s])", re.IGNORECASE)
+USE_HTTPS = "Use https:// here. With http:// the key would travel readable through the internet."
 LONGEST = 2048
 # A text with more slips than this on top of each other is no endpoint.
 MOST_SLIPS = 20
@@ -92,7 +93,8 @@ def examine(endpoint: str, type: str) -> Examination:
     try:
         normal = outbound.check_shape(text.rstrip("/"))
     except ShapeError as error:
-        return Examination("", "", (Finding(error.rule, ERROR, error.message, _https(text)),))
+        message = USE_HTTPS if error.rule == "https" and wants_https(text) else error.message
+        return Examination("", "", (Finding(error.rule, ERROR, message, _https(text)),))
     return _examined(_Case(text, normal, type))
 
 
@@ -102,6 +104,12 @@ def _examined(case: _Case) -> Examination:
     if row is None:
         return Examination(case.normal, called, findings)
     return Examination(case.normal, called, findings, row.name, row.confirmed, row.note, not row.keyless)
+
+
+def wants_https(endpoint: str) -> bool:
+    """Return whether this is plain http at the web port of a host of the internet: nobody should permit that."""
+    where = addresses.host_and_port(endpoint)
+    return where.endswith(":80") and addresses.is_public(addresses.host_of(endpoint))
 
 
 def same_destination(old: str, new: str, type: str = "") -> bool:

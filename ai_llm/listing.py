@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, ClassVar, Self, cast
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
@@ -207,6 +207,13 @@ class Query:
             order=_known(address.get("order", ""), ORDERS) or "name",
             page=int(page) if page.isascii() and page.isdecimal() and len(page) < 6 else 1,
         )
+
+    @classmethod
+    def of_page(cls, address: str, path: str) -> str:
+        """Return the query string of the list at `path` that `address`, a whole one, was a page of; else ""."""
+        parts = urlsplit(address)
+        query = cls.read(dict(parse_qsl(parts.query))) if parts.path == path and parts.query else None
+        return query.address(page=query.page).rstrip("?") if query is not None else ""
 
     def address(self, **changes: Any) -> str:
         """Return the query string with `changes`; a change of anything but the page goes back to page 1."""

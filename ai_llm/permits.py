@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ai_llm.doctor import Finding
+from ai_llm.doctor import Finding, wants_https
 from flashback.addresses import is_never
 from flashback.hosts import literal
 
@@ -15,8 +15,9 @@ PORTS = {"http": 80, "https": 443}
 
 
 def for_endpoint(endpoint: str, findings: Iterable[Finding]) -> str:
-    """Return the line that would permit `endpoint`, when that is what stops it; else ""."""
-    if not any(finding.code in LIFTED for finding in findings):
+    """Return the line that would permit `endpoint`, when that is what stops it and makes sense; else ""."""
+    stops = {finding.code for finding in findings} & LIFTED
+    if not stops or (stops == {"https"} and wants_https(endpoint)):
         return ""
     try:
         parts = urlsplit(endpoint.strip())

@@ -76,8 +76,10 @@ def ai_llms(request: Request) -> HttpResponse:
 @require_safe
 @in_workspace
 def ai_llm(request: Request, id: UUID) -> HttpResponse:
-    """The page of one configuration."""
-    return render(request, "ai_llm/detail.html", detail(request, found(request, id)))
+    """The page of one configuration. Whoever came from a list goes back to what they looked for there."""
+    row, list_url = found(request, id), reverse("ai_llms", args=[request.workspace.slug])
+    looked_for = listing.Query.of_page(request.headers.get("Referer", ""), list_url)
+    return render(request, "ai_llm/detail.html", {**detail(request, row), "list_url": list_url + looked_for})
 
 
 @require_POST

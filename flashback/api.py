@@ -104,7 +104,7 @@ for router in ROUTERS:
 @api.exception_handler(Problem)
 def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     status = problem.status or next(code for kind, code in STATUS.items() if isinstance(problem, kind))
-    errors = problem.errors if isinstance(problem, Invalid) else None
+    errors = _named(problem.errors) if isinstance(problem, Invalid) else None
     code = getattr(problem, "error_code", None)
     answer = envelope.problem(
         status, problem.message, errors=errors, error_code=code, error_message=problem.message if code else None
@@ -123,7 +123,7 @@ def _not_as_described(request: HttpRequest, fault: ValidationError) -> HttpRespo
     for one in fault.errors:
         errors.setdefault(_field(one["loc"]), _words(one))
     sentences = [f"{name or 'The body'}: {text}" for name, text in errors.items()]
-    return envelope.problem(400, " ".join(sentences), errors=errors)
+    return envelope.problem(400, " ".join(sentences), errors=_named(errors))
 
 
 @api.exception_handler(HttpError)
@@ -151,6 +151,11 @@ def _unreadable(request: HttpRequest, fault: UnreadablePostError) -> HttpRespons
 @api.exception_handler(Exception)
 def _fault(request: HttpRequest, fault: Exception) -> HttpResponse:
     raise fault  # `flashback.web.server_error` answers, and the middleware puts it into the envelope
+
+
+def _named(errors: dict[str, str]) -> dict[str, str] | None:
+    """Return the errors without what is about no field, which the message says; None for nothing left."""
+    return {name: text for name, text in errors.items() if name} or None
 
 
 def _field(place: tuple[Any, ...]) -> str:

@@ -1,7 +1,7 @@
 """Every route with an address that leads to it, and what the database holds before and after somebody went there."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -34,10 +34,11 @@ IDS = {"ai_api_key": "repository", "ai_llm": "ai_llm", "audit": "event", "member
 
 @dataclass(frozen=True)
 class Route:
-    """A route: its name (with its namespace, if it has one), its pattern, and the names of what its address carries."""
+    """A route: its name (with its namespace, if it has one), its pattern, and the view behind it."""
 
     name: str
     pattern: str
+    view: Callable[..., Any]
 
     @property
     def parameters(self) -> list[str]:
@@ -101,7 +102,7 @@ def _walk(resolver: URLResolver, prefix: str, space: str) -> Iterator[Route]:
         if isinstance(part, URLResolver):
             yield from _walk(part, pattern, f"{space}{part.namespace}:" if part.namespace else space)
         elif isinstance(part, URLPattern):
-            yield Route(f"{space}{part.name or pattern}", pattern)
+            yield Route(f"{space}{part.name or pattern}", pattern, part.callback)
 
 
 def _text(part: URLPattern | URLResolver) -> str:

@@ -230,6 +230,19 @@ def test_the_sixth_wrong_password_in_a_row_is_refused_and_so_is_the_right_one(pe
     assert sign_in(Client(), people.writer.email).status_code == 303
 
 
+@pytest.mark.parametrize(("passed", "opens"), [(880, False), (901, True)])
+def test_after_a_quarter_of_an_hour_the_right_password_works_again(
+    people: People, monkeypatch: pytest.MonkeyPatch, passed: int, opens: bool
+) -> None:
+    for _ in range(5):
+        sign_in(Client(), people.reader.email, "wrong")
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + passed)
+    over_api = {"email": people.reader.email, "password": PASSWORD}
+    answers = [Client().post("/api/user/login", over_api, content_type="application/json").status_code]
+    answers.append(sign_in(Client(), people.reader.email).status_code)
+    assert answers == ([200, 303] if opens else [429, 429])
+
+
 def test_an_unknown_address_is_limited_like_a_known_one(people: People) -> None:
     assert [sign_in(Client(), "nobody@example.com", "wrong").status_code for _ in range(6)] == [422] * 5 + [429]
 
@@ -265,7 +278,10 @@ def test_many_addresses_together_are_limited_for_one_person(people: People, sett
 
 def test_one_password_over_many_people_is_limited_by_address(people: People, settings: object) -> None:
     settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login": "100/m/ip"}
-    responses = [sign_in(Client(), f"person{number}@example.com", "Summer2026!!!!") for number in range(31)]
+    responses = [
+        sign_in(Client(), f"person{number}@example.com", "Summer2026!!!!", HTTP_X_FORWARDED_FOR=f"198.51.100.{number}")
+        for number in range(31)
+    ]
     assert [response.status_code for response in responses] == [422] * 30 + [429]
     assert 3500 <= int(responses[-1].headers["Retry-After"]) <= 3600
 

@@ -71,11 +71,14 @@ def support(people: People) -> User:
 # --- Who gets in ------------------------------------------------------------------------------------------------------
 
 
-def test_the_way_in_is_the_console_s_sign_in_with_its_limits() -> None:
+def test_the_way_in_is_the_console_s_sign_in_with_its_limits(people: People) -> None:
     response = Client().get("/admin/", follow=True)
     assert response.redirect_chain[-1][0] == "/account/login?next=%2Fadmin%2F"
-    posted = Client().post("/admin/login/", {"username": "a@example.com", "password": "guess"})
-    assert (posted.status_code, posted.headers["Location"].partition("?")[0]) == (302, "/account/login")
+    client = Client()
+    for password in ("guess", build.PASSWORD):
+        posted = client.post("/admin/login/", {"username": people.staff.email, "password": password})
+        assert (posted.status_code, posted.headers["Location"].partition("?")[0]) == (302, "/account/login")
+    assert client.get("/admin/").status_code == 302
 
 
 def test_staff_come_back_to_the_admin_site_after_signing_in(people: People) -> None:
@@ -407,6 +410,34 @@ def test_a_superuser_switches_somebody_off_and_it_is_recorded(
     )  # fmt: skip
     assert event.details == {"active": [True, False], "staff": [False, True]}
     assert reader.get("/account").status_code == 302
+
+
+def test_the_last_owner_is_not_switched_off_and_the_form_says_why(
+    people: People, signed_in: Callable[[User], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, refusal = signed_in(people.staff), verbs.LAST_OWNER.format(person="Olivia Owner")
+    refused = client.post(page_of(people.owner), {"is_staff": "on"})
+    assert (refused.status_code, refused.context["errors"]) == (200, [[refusal]])
+    assert re.search(r'name="is_staff"[^>]* checked', refused.text)
+    # The other owner went between the form and the verb.
+    monkeypatch.setattr("workspaces.admin.StandingForm.clean_is_active", lambda form: False)
+    again = client.post(page_of(people.owner), {"is_staff": "on"}, follow=True)
+    assert (again.redirect_chain, refusal in again.text) == ([(page_of(people.owner), 302)], True)
+    owner = User.objects.get(pk=people.owner.pk)
+    assert (owner.is_active, owner.is_staff) == (True, False)
+    assert not Event.objects.filter(action="person.standing_changed").exists()
+
+
+def test_no_list_page_and_no_address_of_the_admin_site_removes_an_owner(
+    people: People, signed_in: Callable[[User], Client]
+) -> None:
+    client, chosen = signed_in(people.staff), {"_selected_action": [str(people.owner.pk)], "post": "yes"}
+    for action in ("delete_selected", "deactivate", ""):
+        client.post(index_of(User), {**chosen, "action": action})
+    assert client.post(f"{page_of(people.owner).removesuffix('change/')}delete/", {"post": "yes"}).status_code == 403
+    client.post(page_of(people.owner), {"is_active": "on", "organization_role": "0", "organization": ""})
+    owner = User.objects.get(pk=people.owner.pk)
+    assert (owner.is_active, owner.organization_role, owner.organization_id) == (True, 255, people.organization.pk)
 
 
 def test_nothing_else_of_a_person_can_be_changed(people: People, signed_in: Callable[[User], Client]) -> None:

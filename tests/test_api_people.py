@@ -201,6 +201,7 @@ def test_a_workspace_that_holds_something_stays(people: People) -> None:
     answer = Api(people.admin).delete(f"/workspace/{people.workspace.pk}")
     assert (answer.status_code, answer.json()["success"]) == (400, False)
     assert "holds" in answer.json()["message"]
+    assert "errors" not in answer.json()
     assert Api(people.writer).delete(f"/workspace/{people.workspace.pk}").status_code == 403
 
 

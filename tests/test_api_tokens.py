@@ -112,6 +112,7 @@ def test_what_ends_a_token_ends_it_at_once(happens: Callable, people: People) ->
     happens(made, people)
     answer = Api(made.text).get("/user/profile")
     assert (answer.status_code, answer.json()) == (401, REFUSED)
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="flashback", error="invalid_token"'
 
 
 def test_who_comes_back_to_a_workspace_gets_no_token_back(people: People) -> None:
@@ -142,8 +143,9 @@ def test_an_administrator_without_membership_keeps_tokens_with_the_role_only(peo
 )
 def test_the_header_has_one_form(header: str, people: People) -> None:
     text = make(people.writer).text
-    assert Api().get("/user/profile", Authorization=header.format(text, text)).status_code == 401
-    assert Api().get("/user/profile", Authorization=f"Bearer {text.swapcase()}").status_code == 401
+    for sent in (header.format(text, text), f"Bearer {text.swapcase()}"):
+        answer = Api().get("/user/profile", Authorization=sent)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"][:24]) == (401, 'Bearer realm="flashback"')
 
 
 def test_a_token_in_query_or_cookie_is_none(people: People) -> None:
@@ -158,6 +160,17 @@ def test_the_token_decides_and_not_the_session_beside_it(people: People, signed_
     answer = signed_in(people.owner).get("/api/user/profile", headers={"Authorization": f"Bearer {text}"})
     assert answer.json()["data"]["email"] == people.reader.email
     assert signed_in(people.owner).get("/api/user/profile", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_a_token_beside_a_session_is_no_way_around_the_check_of_forms(people: People) -> None:
+    text, browser = make(people.owner).text, Client(enforce_csrf_checks=True)
+    browser.force_login(people.owner)
+    before = stored()
+    forged = browser.post("/account", {"theme": "dark"}, headers={"Authorization": f"Bearer {text}"})
+    alone = browser.post("/api/workspace", {"name": "Mine"}, content_type="application/json")
+    assert (forged.status_code, alone.status_code, stored() == before) == (403, 401, True)
+    signed_out = Client().get("/account", headers={"Authorization": f"Bearer {text}"})
+    assert signed_out.status_code == 302
 
 
 def acting(person: User, most: Access, workspace: Workspace | None = None) -> User:
@@ -191,6 +204,9 @@ def test_a_workspace_s_token_sees_no_other(people: People) -> None:
     assert list(AiLlm.objects.visible_to(actor)) == [ours]
     with pytest.raises(Denied):
         lifecycle.disable(actor, theirs)
+    token = Api(make(people.owner, people.workspace).text)
+    assert [token.get(f"/ai/llm/{row.pk}").status_code for row in (ours, theirs)] == [200, 404]
+    assert [token.post(f"/ai/llm/{row.pk}/disable").status_code for row in (ours, theirs)] == [200, 404]
 
 
 def test_the_scope_is_the_most_and_the_person_s_role_the_rest(people: People) -> None:

@@ -327,3 +327,10 @@ def test_no_chain_of_versions_leads_to_another_tenant(type_: str, other: str) ->
     if other != own:
         assert not same_destination("https://h.com", f"https://h.com{other}", type_)
         assert not same_destination(f"https://h.com{own}", f"https://h.com{other}", type_)
+
+
+def test_plain_http_through_the_internet_is_no_matter_for_the_operator() -> None:
+    (public,) = examine("http://api.openai.com/v1", "OPENAI").findings
+    assert (public.message, public.fix) == (doctor.USE_HTTPS, "https://api.openai.com/v1")
+    (inside,) = examine("http://llm.example.com:8000/v1", "OTHER").findings
+    assert "FLASHBACK_OUTBOUND_ALLOW" in inside.message

@@ -204,6 +204,19 @@ def test_the_list_is_paged_and_the_pages_keep_the_filters(client: Client, base: 
     assert re.search(r'href="\?q=row&amp;page=2"', first.content.decode())
 
 
+def test_from_a_list_one_comes_back_to_what_one_looked_for(client: Client, base: str, people: People) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    for looked_for, back in {
+        "?q=open+%22ai&type=OPENAI&page=2": "?q=open+%22ai&amp;type=OPENAI&amp;page=2",
+        "?type=nonsense&next=//evil.example": "",
+        "": "",
+    }.items():
+        page = client.get(f"{base}/llm/{row.pk}", headers={"Referer": f"http://testserver{base}/llm{looked_for}"})
+        assert re.search(rf'breadcrumbs">\s*<li><a href="{re.escape(f"{base}/llm{back}")}"', page.text), looked_for
+    page = client.get(f"{base}/llm/{row.pk}", headers={"Referer": f"http://testserver{base}/llm/new?type=OPENAI"})
+    assert f'<a href="{base}/llm">' in page.text
+
+
 def test_the_state_is_read_from_the_row_alone(client: Client, base: str, people: People) -> None:
     row = build.ai_llm(people.writer, people.workspace)
     Credential.objects.filter(pk=row.credential_id).update(key_id="gone", set_at=timezone.now())

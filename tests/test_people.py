@@ -177,13 +177,40 @@ def test_people_of_elsewhere_are_out_of_reach(everyone: People) -> None:
 
 def test_the_last_owner_stays(everyone: People) -> None:
     build.person(everyone.organization, "Old Owner", role=OWNER, is_active=False)
-    with pytest.raises(Invalid, match="last active owner"):
+    with pytest.raises(Invalid, match="last owner who can sign in"):
         people.set_role(everyone.owner, everyone.owner, role=USER)
     second = build.person(everyone.organization, "Second Owner", role=OWNER)
     people.set_role(everyone.owner, everyone.owner, role=ADMINISTRATOR)
     assert role_of(everyone.owner) == ADMINISTRATOR
-    with pytest.raises(Invalid, match="last active owner"):
+    with pytest.raises(Invalid, match="last owner who can sign in"):
         people.set_role(second, second, role=ADMINISTRATOR)
+
+
+def test_an_owner_who_cannot_sign_in_does_not_count(everyone: People) -> None:
+    invited = people.create(everyone.owner, email="new@example.com", role=OWNER)
+    build.person(everyone.organization, "Old Owner", role=OWNER, is_active=False)
+    with pytest.raises(Invalid, match="last owner who can sign in"):
+        people.set_role(everyone.owner, everyone.owner, role=USER)
+    people.set_role(everyone.owner, invited, role=USER)
+    with pytest.raises(Invalid, match="cannot sign in"):
+        organizations.transfer_ownership(everyone.owner, invited)
+    assert role_of(everyone.owner) == OWNER
+
+
+def test_no_superuser_keeps_the_last_owner_out_either(everyone: People) -> None:
+    for staff in (False, True):
+        with pytest.raises(Invalid) as refused:
+            people.set_standing(everyone.staff, everyone.owner, active=False, staff=staff)
+        assert refused.value.errors == {"is_active": people.LAST_OWNER.format(person="Olivia Owner")}
+    assert Event.objects.count() == 0
+    people.set_standing(everyone.staff, everyone.owner, active=True, staff=True)
+    second = build.person(everyone.organization, "Second Owner", role=OWNER)
+    people.set_standing(everyone.staff, everyone.owner, active=False, staff=False)
+    people.set_standing(everyone.staff, everyone.owner, active=False, staff=True)
+    with pytest.raises(Invalid):
+        people.set_standing(everyone.staff, second, active=False, staff=False)
+    people.set_standing(everyone.staff, everyone.owner, active=True, staff=False)
+    people.set_standing(everyone.staff, second, active=False, staff=False)
 
 
 def test_a_role_that_was_lost_meanwhile_decides(everyone: People, administrator: User) -> None:
@@ -254,6 +281,33 @@ def test_of_two_owners_who_lower_each_other_one_stays(people: People) -> None:
         outcomes = list(pool.map(lower, pairs))
     assert outcomes.count("lowered") == 1
     assert User.objects.filter(organization=people.organization, organization_role=OWNER).count() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_an_owner_who_lowers_another_and_a_superuser_who_keeps_them_out_one_is_refused(people: People) -> None:
+    from workspaces import people as verbs
+
+    second, ready = build.person(people.organization, "Second Owner", role=OWNER), threading.Barrier(2)
+    changes = (
+        lambda: verbs.set_role(people.owner, second, role=USER),
+        lambda: verbs.set_standing(people.staff, people.owner, active=False, staff=False),
+    )
+
+    def change(one: Callable[[], object]) -> str:
+        try:
+            ready.wait(5)
+            one()
+        except (Denied, Invalid) as refused:
+            return type(refused).__name__
+        finally:
+            connection.close()
+        return "changed"
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = list(pool.map(change, changes))
+    assert outcomes.count("changed") == 1
+    assert organizations.owners(people.organization.pk).count() == 1
 
 
 # --- The organization -------------------------------------------------------------------------------------------------

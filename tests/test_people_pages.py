@@ -167,7 +167,7 @@ def test_role_and_name_change_from_the_page(people: People, signed_in: SignIn) -
 def test_the_last_owner_is_told_beside_the_role(people: People, signed_in: SignIn) -> None:
     answer = signed_in(people.owner).post(f"{BASE}/people/{people.owner.pk}/role", {"role": "0"})
     assert answer.status_code == 422
-    assert "Olivia Owner is the last active owner" in text(answer)
+    assert "Olivia Owner is the last owner who can sign in" in text(answer)
     assert 'aria-invalid="true"' in answer.content.decode()
 
 

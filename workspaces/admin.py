@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.decorators import secure_admin_login
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.text import smart_split
 
+from flashback.errors import Invalid
 from flashback.web import see_other
 from workspaces import events, looks, people
 from workspaces.apps import SUPPORT
@@ -248,10 +251,25 @@ class MembershipAdmin(ReadOnly):
         return rows.defer("user__password")
 
 
+class StandingForm(ModelForm):  # type: ignore[type-arg]  # Django's class takes no argument when this runs
+    """Who may be here. `people.set_standing` asks again, while it holds the rows."""
+
+    def clean_is_active(self) -> bool:
+        """Say beside its box that the last owner stays active."""
+        active = bool(self.cleaned_data["is_active"])
+        if not active:
+            try:
+                people.keep_an_owner(self.instance, field="is_active")
+            except Invalid as refused:
+                raise ValidationError(refused.message) from None
+        return active
+
+
 @admin.register(User)
 class PersonAdmin(ReadOnly):
     """People. A superuser may let them in, keep them out, and give or take the admin site."""
 
+    form = StandingForm
     fields = [
         "id", "email", "name", "organization", "organization_role", "is_active", "is_staff", "rights",
         "joined_at", "last_login",
@@ -294,7 +312,11 @@ class PersonAdmin(ReadOnly):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show a person, and change who may be here; that asks once more who it is."""
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Invalid as refused:  # between the form and the verb somebody else was faster
+            messages.error(request, refused.message)
+            return redirect(request.path)
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:  # noqa: ARG002 - Django's signature
         """Change the two through the verb, which records it."""

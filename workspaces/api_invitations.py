@@ -14,7 +14,6 @@ from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Id, Input, Out
 from workspaces import access, bearer, events, invitations, organizations
 from workspaces.access import OrganizationRole
 from workspaces.api_schemas import ROLE
-from workspaces.api_users import require_recent
 from workspaces.api_workspace_schemas import ROLE_HERE, Role
 from workspaces.invitation_models import Invitation
 from workspaces.models import User, Workspace
@@ -130,9 +129,11 @@ def create_invitation(request: HttpRequest, body: NewInvitation) -> InvitationMa
     """Invite somebody, by a link that works once and for seven days.
 
     Nobody gives a role above their own, or in a workspace that they are no ADMIN of. An open invitation to the same
-    address is withdrawn for the new one. Unless the link is mailed, it is in the answer, this once.
+    address is withdrawn for the new one. Unless the link is mailed, it is in the answer, this once. Possible within 10
+    minutes of signing in.
     """
     actor = _manager(request)
+    bearer.caller(request).require_recent("invite people")
     wanted = {one.workspace_id: one.role for one in body.workspaces}
     found = Workspace.objects.visible_to(actor).select_related("organization").filter(pk__in=wanted)
     promised = {row: wanted[row.pk] for row in found}
@@ -183,7 +184,7 @@ def transfer_ownership(request: HttpRequest, user_id: UUID) -> Success:
     person = User.objects.filter(organization=caller.person.organization_id, pk=user_id).first()
     if person is None:
         raise NotFound(NOBODY)
-    require_recent(caller, "hand over the ownership")
+    caller.require_recent("hand over the ownership")
     with transaction.atomic(), events.gathered():
         heir = organizations.transfer_ownership(caller.person, person)
     return Success(message=f"{heir.label} is an owner now, and you are an administrator.")

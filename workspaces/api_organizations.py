@@ -25,7 +25,6 @@ from workspaces.api_people_schemas import (
     OrgUsers,
 )
 from workspaces.api_schemas import roles_up_to
-from workspaces.api_users import require_recent
 from workspaces.invitation_models import InvitationState
 from workspaces.models import Event, Organization, User, UserQuerySet
 
@@ -51,10 +50,14 @@ def list_organization_users(request: HttpRequest) -> OrgUsers:
 def create_organization_user(request: HttpRequest, body: NewOrgUser) -> OrgUserAnswer:
     """Create an account in my organization.
 
-    Needs the organization role WORKSPACES or more, and nobody gives a role above their own. With `sendInvite`, the
-    person gets a mail with a link that is good for seven days; otherwise a password is needed.
+    Needs the organization role WORKSPACES or more, within 10 minutes of signing in, and nobody gives a role above their
+    own. With `sendInvite`, the person gets a mail with a link that is good for seven days; otherwise a password is
+    needed.
     """
-    actor = bearer.caller(request).person
+    caller = bearer.caller(request)
+    actor = caller.person
+    access.require_organization(actor, OrganizationRole.WORKSPACES)
+    caller.require_recent("create accounts")
     if body.auth_method not in {None, "LOCAL"}:
         raise Invalid({"authMethod": "Only LOCAL is possible here."})
     if not body.send_invite and body.password is None:
@@ -91,10 +94,13 @@ def show_organization_user(request: HttpRequest, user_id: UUID) -> OrgUser:
 def update_organization_user(request: HttpRequest, user_id: UUID, body: OrgUserChange) -> OrgUserAnswer:
     """Change name or role of somebody of my organization.
 
-    Needs the organization role WORKSPACES or more, for people who are not above oneself. All of it happens or nothing.
+    Needs the organization role WORKSPACES or more, for people who are not above oneself; a role within 10 minutes of
+    signing in. All of it happens or nothing.
     """
-    actor = bearer.caller(request).person
-    person = _managed(actor, user_id)
+    caller = bearer.caller(request)
+    actor, person = caller.person, _managed(caller.person, user_id)
+    if body.org_role not in {None, person.organization_role}:
+        caller.require_recent("change roles")
     with naming(last_name="lastName", role="orgRole"), transaction.atomic(), events.gathered():
         if body.name is not None or body.last_name is not None:
             people.update(actor, person, name=body.name, last_name=body.last_name)
@@ -107,18 +113,25 @@ def update_organization_user(request: HttpRequest, user_id: UUID, body: OrgUserC
 def deactivate_organization_user(request: HttpRequest, user_id: UUID) -> Success:
     """Deactivate somebody of my organization: sessions and tokens end at once.
 
-    The account stays, and `activate` brings it back with its memberships.
+    The account stays, and `activate` brings it back with its memberships. Possible within 10 minutes of signing in.
     """
-    actor = bearer.caller(request).person
-    people.deactivate(actor, _managed(actor, user_id))
+    caller = bearer.caller(request)
+    person = _managed(caller.person, user_id)
+    caller.require_recent("deactivate people")
+    people.deactivate(caller.person, person)
     return Success(message="The account is deactivated.")
 
 
 @router.post("/organization/users/{uuid:user_id}/activate", response=Success)
 def activate_organization_user(request: HttpRequest, user_id: UUID) -> Success:
-    """Let a deactivated person in again, with the role and the memberships they had."""
-    actor = bearer.caller(request).person
-    people.reactivate(actor, _managed(actor, user_id))
+    """Let a deactivated person in again, with the role and the memberships they had.
+
+    Possible within 10 minutes of signing in.
+    """
+    caller = bearer.caller(request)
+    person = _managed(caller.person, user_id)
+    caller.require_recent("let people in again")
+    people.reactivate(caller.person, person)
     return Success(message="The account is active.")
 
 
@@ -148,7 +161,7 @@ def show_organization(request: HttpRequest, org_id: UUID) -> OrganizationAnswer:
 def update_organization(request: HttpRequest, org_id: UUID, body: OrganizationChange) -> OrganizationAnswer:
     """Change the profile of my organization; what is absent stays.
 
-    Needs the organization role ADMINISTRATOR or OWNER.
+    Needs the organization role ADMINISTRATOR or OWNER; `mfaEnforced` changes within 10 minutes of signing in.
     """
     caller = bearer.caller(request)
     actor, row = caller.person, _organization(caller.person, org_id)
@@ -159,7 +172,7 @@ def update_organization(request: HttpRequest, org_id: UUID, body: OrganizationCh
     with transaction.atomic(), events.gathered():
         row = organizations.update(actor, row, **given)
         if body.mfa_enforced not in {None, _enforced(row)}:
-            require_recent(caller, "change who needs a second factor")
+            caller.require_recent("change who needs a second factor")
             wanted = SecondFactorPolicy.EVERYONE if body.mfa_enforced else SecondFactorPolicy.OFF
             row = second_factor.set_policy(actor, wanted.value)
     return OrganizationAnswer(data=_profile(row), message="Saved.")

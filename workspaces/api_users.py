@@ -1,17 +1,15 @@
 """One person's account and role over the API."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Router
 
 from flashback.errors import Denied, Invalid, NotFound
 from flashback.schemas import Success, naming
-from workspaces import bearer, events, organizations, people
+from workspaces import access, bearer, events, organizations, people
 from workspaces.access import OrganizationRole
 from workspaces.api_people_schemas import (
     ChangedRole,
@@ -25,14 +23,7 @@ from workspaces.api_schemas import roles_up_to
 from workspaces.models import User
 
 router = Router(tags=["Users"])
-RECENT = timedelta(minutes=10)
 NOBODY = "User not found"
-
-
-class NotRecent(Denied):
-    """The change needs a password that was typed just now (403)."""
-
-    error_code = "REAUTHENTICATION_REQUIRED"
 
 
 @router.get("/user/{uuid:user_id}", response=UserRoleAnswer)
@@ -48,7 +39,8 @@ def show_user_role(request: HttpRequest, user_id: UUID) -> UserRoleAnswer:
 def update_user(request: HttpRequest, user_id: UUID, body: UserChange) -> Success:
     """Change what somebody is called, or my own password.
 
-    A new password ends all other sign-ins, and this one too: sign in again with it.
+    A new password is taken within 10 minutes of signing in. It ends all other sign-ins, and this one too: sign in again
+    with it.
     """
     caller = bearer.caller(request)
     person = _seen(caller.person, user_id)
@@ -68,10 +60,13 @@ def update_user(request: HttpRequest, user_id: UUID, body: UserChange) -> Succes
 def change_user_role(request: HttpRequest, user_id: UUID, body: RoleChange) -> ChangedRoleAnswer:
     """Give somebody of my organization another role, good from their next request on.
 
-    Needs the organization role WORKSPACES or more; nobody gives a role above their own.
+    Needs the organization role WORKSPACES or more, within 10 minutes of signing in. Nobody gives a role above their
+    own.
     """
-    actor = bearer.caller(request).person
-    person = _seen(actor, user_id)
+    caller = bearer.caller(request)
+    actor, person = caller.person, _seen(caller.person, user_id)
+    access.require_organization(actor, OrganizationRole.WORKSPACES)
+    caller.require_recent("change roles")
     was = person.organization_role
     with naming(role="orgRole"):
         row = people.set_role(actor, person, role=body.org_role)
@@ -90,10 +85,4 @@ def _seen(actor: User, user_id: UUID) -> User:
 def _require_own(caller: bearer.Caller, person: User) -> None:
     if person.pk != caller.person.pk:
         raise Denied("You can change your own password only. Others reset theirs by mail.")
-    require_recent(caller, "change your password")
-
-
-def require_recent(caller: bearer.Caller, doing: str) -> None:
-    """Raise `NotRecent` unless the caller signed in within the last ten minutes."""
-    if caller.login is None or caller.login.created_at < timezone.now() - RECENT:
-        raise NotRecent(f"Sign in again with POST /user/login, then {doing} within 10 minutes.")
+    caller.require_recent("change your password")

@@ -84,12 +84,14 @@ def rename_workspace(request: HttpRequest, workspace_id: UUID, body: WorkspaceCh
 def delete_workspace(request: HttpRequest, workspace_id: UUID) -> Success:
     """Delete an empty workspace. Needs the role ADMIN in it.
 
-    While it holds AI LLMs or repositories the answer is 400, and names how many.
+    While it holds AI LLMs or repositories the answer is 400, and names how many. Possible within 10 minutes of signing
+    in.
     """
-    actor = bearer.caller(request).person
-    found = _found(actor, workspace_id)
+    caller = bearer.caller(request)
+    actor, found = caller.person, _found(caller.person, workspace_id)
     access.require(actor, found, Access.ADMIN)
     etags.require(request, _tag(found))
+    caller.require_recent("delete the workspace")
     try:
         spaces.delete(actor, found, confirmed=found.name)
     except Conflict as held:
@@ -99,10 +101,14 @@ def delete_workspace(request: HttpRequest, workspace_id: UUID) -> Success:
 
 @router.post("/workspace/{uuid:workspace_id}/users", response=Success)
 def add_member(request: HttpRequest, workspace_id: UUID, body: NewMember) -> Success:
-    """Make somebody of the organization a member of a workspace. Needs the role ADMIN in it."""
-    actor = bearer.caller(request).person
-    found = _found(actor, workspace_id)
+    """Make somebody of the organization a member of a workspace.
+
+    Needs the role ADMIN in it, within 10 minutes of signing in.
+    """
+    caller = bearer.caller(request)
+    actor, found = caller.person, _found(caller.person, workspace_id)
     access.require(actor, found, Access.ADMIN)
+    caller.require_recent("add members")
     person = User.objects.filter(organization=found.organization_id, pk=body.user_id).first()
     if person is None:
         raise NotFound("Target user not found")
@@ -113,18 +119,26 @@ def add_member(request: HttpRequest, workspace_id: UUID, body: NewMember) -> Suc
 
 @router.put("/workspace/{uuid:workspace_id}/users/{uuid:user_id}", response=Success)
 def change_member(request: HttpRequest, workspace_id: UUID, user_id: UUID, body: MemberChange) -> Success:
-    """Give a member of a workspace another role, good from their next request on. Needs the role ADMIN in it."""
-    actor = bearer.caller(request).person
-    found, person = _membership(actor, workspace_id, user_id)
+    """Give a member of a workspace another role, good from their next request on.
+
+    Needs the role ADMIN in it, within 10 minutes of signing in.
+    """
+    caller = bearer.caller(request)
+    actor, (found, person) = caller.person, _membership(caller.person, workspace_id, user_id)
+    caller.require_recent("change roles")
     members.change_role(actor, found, person, role=body.role)
     return Success(message=f"{person.label} has the role {body.role} now.")
 
 
 @router.delete("/workspace/{uuid:workspace_id}/users/{uuid:user_id}", response=Success)
 def remove_member(request: HttpRequest, workspace_id: UUID, user_id: UUID) -> Success:
-    """End a membership, good from the person's next request on. Needs the role ADMIN in the workspace."""
-    actor = bearer.caller(request).person
-    found, person = _membership(actor, workspace_id, user_id)
+    """End a membership, good from the person's next request on.
+
+    Needs the role ADMIN in the workspace, within 10 minutes of signing in.
+    """
+    caller = bearer.caller(request)
+    actor, (found, person) = caller.person, _membership(caller.person, workspace_id, user_id)
+    caller.require_recent("remove members")
     members.remove(actor, found, person)
     return Success(message=f"{person.label} is no member any more.")
 

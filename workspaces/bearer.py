@@ -9,9 +9,11 @@ what an API token may not do is written on that person (`limits`), so that `visi
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja.security import HttpBearer
 
 from flashback.errors import Denied, TooMany
@@ -22,6 +24,7 @@ from workspaces.models import ActorKind, User
 from workspaces.token_models import ApiToken, Login, Scope
 
 MISSING = "Send the header Authorization: Bearer with an access token (POST /user/login gives one) or an API token."
+RECENT = timedelta(minutes=10)
 WAITS = "Finish signing in with the second factor first: POST /mfa/verify-login."
 # draft-ietf-httpapi-ratelimit-headers, https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 POLICY = f'"token";q={tokens.PER_MINUTE};w={tokens.MINUTE}'
@@ -45,6 +48,12 @@ class NoScope(Denied):
     error_code = "INSUFFICIENT_SCOPE"
 
 
+class NotRecent(Denied):
+    """The change needs a person who has just shown who they are (403)."""
+
+    error_code = "REAUTHENTICATION_REQUIRED"
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks. `person` is the actor; either `login` or `token` is set."""
@@ -52,6 +61,15 @@ class Caller:
     person: User
     login: Login | None = None
     token: ApiToken | None = None
+
+    def require_recent(self, doing: str) -> None:
+        """Raise `NotRecent` unless the caller signed in within the last ten minutes, to do what `doing` says.
+
+        The console asks once more before the same (`workspaces.reauthentication`). What API tokens may do as well is
+        done without: they have nobody who could be asked.
+        """
+        if self.login is None or self.login.created_at < timezone.now() - RECENT:
+            raise NotRecent(f"Sign in again with POST /user/login, then {doing} within 10 minutes.")
 
     @contextmanager
     def source(self) -> Iterator[None]:

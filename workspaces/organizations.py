@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -16,7 +17,7 @@ from flashback import names
 from flashback.errors import Conflict, Invalid, NotFound, collecting
 from workspaces import access, events, spaces
 from workspaces.access import OrganizationRole
-from workspaces.models import Organization, User
+from workspaces.models import Organization, User, UserQuerySet
 
 SAME_NAME = "There is already an organization with this name. Choose another one."
 SAME_EMAIL = "There is already a person with this e-mail address."
@@ -31,6 +32,12 @@ HOST_NAME = re.compile(r"(?=.{4,253}\Z)(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+[a-z][a-
 def has_owner() -> bool:
     """Return whether anybody owns an organization here, active or not."""
     return User.objects.filter(organization_role=OrganizationRole.OWNER).exists()
+
+
+def owners(organization: UUID | None) -> UserQuerySet:
+    """Return the owners of an organization who can sign in: who never chose a password owns it in name alone."""
+    people = User.objects.active().filter(organization=organization, organization_role=OrganizationRole.OWNER)
+    return people.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
 
 
 def found(
@@ -84,7 +91,7 @@ def transfer_ownership(actor: User, person: User) -> User:
     """Make `person` an owner in the place of `actor`, who becomes an administrator; return the new owner.
 
     Records `organization.ownership_transferred`. Raises `Denied` for who is no owner, and `Invalid` for the field
-    `person`: oneself, of another organization, not active, or an owner already.
+    `person`: oneself, of another organization, not active, without a password yet, or an owner already.
     """
     access.require_organization(actor, OrganizationRole.OWNER)
     with transaction.atomic():
@@ -103,6 +110,12 @@ def transfer_ownership(actor: User, person: User) -> User:
     return heir
 
 
+def hold(organization: UUID | None) -> None:
+    """Hold the row of an organization until the transaction ends, for an `actor` who need not belong to it."""
+    if organization is not None:
+        Organization.objects.select_for_update(no_key=True).get(pk=organization)
+
+
 def lock(actor: User) -> tuple[Organization, User]:
     """Hold the row of the actor's organization until the transaction ends; return it, and the actor as they are now.
 
@@ -119,6 +132,8 @@ def _refuse_heir(actor: User, heir: User | None) -> None:
         raise Invalid({"person": f"{heir.label} is an owner already."})
     if not heir.is_active:
         raise Invalid({"person": f"The account of {heir.label} is not active. Reactivate it first."})
+    if not heir.has_usable_password():
+        raise Invalid({"person": f"{heir.label} has not accepted the invitation yet, and cannot sign in."})
 
 
 def _profile(given: Mapping[str, Any]) -> dict[str, Any]:

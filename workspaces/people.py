@@ -20,7 +20,7 @@ from workspaces.apps import SUPPORT
 from workspaces.models import User
 
 LAST_OWNER = (
-    "{person} is the last active owner, and an organization keeps at least one. "
+    "{person} is the last owner who can sign in, and an organization keeps at least one. "
     "Give somebody else the role Owner first."
 )
 NO_THEME = "Choose one of the three."
@@ -95,7 +95,7 @@ def set_role(actor: User, person: User, *, role: int) -> User:
         access.require_grant(actor, wanted)
         if was == wanted:
             return row
-        _keep_an_owner(row)
+        keep_an_owner(row)
         row.organization_role = wanted
         row.save(update_fields=["organization_role"])
         events.record(actor, "person.role_changed", row, details={"role": [was.label, wanted.label]})
@@ -118,7 +118,7 @@ def deactivate(actor: User, person: User) -> User:
         row = _ranked(actor, person)
         if not row.is_active:
             return row
-        _keep_an_owner(row)
+        keep_an_owner(row)
         row.is_active = False
         row.end_sessions()
         row.revoke_tokens()
@@ -195,26 +195,33 @@ def _ranked(actor: User, person: User) -> User:
     return row
 
 
-def _keep_an_owner(person: User) -> None:
-    """Refuse to lose the last active owner. The organization's row must be held."""
-    owners = User.objects.active().filter(organization=person.organization_id, organization_role=OrganizationRole.OWNER)
-    if person.organization_role == OrganizationRole.OWNER and not owners.exclude(pk=person.pk).exists():
-        raise Invalid({"role": LAST_OWNER.format(person=person.label)})
+def keep_an_owner(person: User, *, field: str = "role") -> None:
+    """Raise `Invalid` for `field` when `person` is the last owner of their organization who can sign in.
+
+    It holds until the transaction ends only while the organization's row is held.
+    """
+    if person.organization_role != OrganizationRole.OWNER or not person.is_active:
+        return
+    if not organizations.owners(person.organization_id).exclude(pk=person.pk).exists():
+        raise Invalid({field: LAST_OWNER.format(person=person.label)})
 
 
 def set_standing(actor: User, person: User, *, active: bool, staff: bool) -> User:
     """Let a person in or keep them out (`active`), and give or take the admin site (`staff`, with the group Support).
 
     Somebody who is no longer active is signed out everywhere at once, for good: letting them in again brings no session
-    back. Records `person.standing_changed` with old and
-    new values. Raises `Denied` for everybody but the installation's superusers, and for oneself.
+    back. Records `person.standing_changed` with old and new values. Raises `Denied` for everybody but the
+    installation's superusers, and for oneself, and `Invalid` for the field `is_active` when it is the last owner.
     """
     if not actor.is_active or not actor.is_superuser:
         raise Denied("Only a superuser of this installation may change this.")
     if actor.pk == person.pk:
         raise Denied("You cannot change your own standing; another superuser can.")
     with transaction.atomic():
+        organizations.hold(person.organization_id)
         row = User.objects.select_for_update().get(pk=person.pk)
+        if not active:
+            keep_an_owner(row, field="is_active")
         before = {"active": row.is_active, "staff": row.is_staff}
         row.is_active, row.is_staff = active, staff
         if before["active"] and not active:
