@@ -1,6 +1,6 @@
 """How the API shows AI LLMs, checks and provider keys: a fixed number of queries, however many rows there are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -51,12 +51,11 @@ class Row(NamedTuple):
     changed_at: datetime
     version: int
 
-    @property
-    def state(self) -> str:
-        """As `AiLlm.state`."""
+    def state(self, held: Collection[str]) -> str:
+        """As `AiLlm.state`, with the ids of the keys that open."""
         if self.disabled_at is not None:
             return DISABLED
-        if not self.keyless and self.key_id not in sealed.key_ids():
+        if not self.keyless and self.key_id not in held:
             return UNAVAILABLE
         return self.verdict or NEVER
 
@@ -78,9 +77,9 @@ def tag(row: AiLlm | Credential) -> str:
 def ai_llms(actor: User, rows: Iterable[Sequence[Any]]) -> list[answers.AiLlmShown]:
     """Return AI LLMs, read as `COLUMNS` and all visible to `actor`, so of one organization, as answers; one query."""
     found = [Row(*values) for values in rows]
-    repos, now = _repos([row.id for row in found]), timezone.now()
+    repos, held, now = _repos([row.id for row in found]), sealed.key_ids(), timezone.now()
     organization = actor.organization_id or UUID(int=0)  # without one nothing is visible
-    return [_ai_llm(row, organization, repos.get(row.id, []), now) for row in found]
+    return [_ai_llm(row, organization, repos.get(row.id, []), row.state(held), now) for row in found]
 
 
 def in_state(state: str) -> Q:
@@ -186,7 +185,9 @@ def _used(*ids: UUID) -> "QuerySet[AiLlm, Any]":
     return used.order_by(f"{repository}__name_key").values_list("pk", *columns)
 
 
-def _ai_llm(row: Row, organization: UUID, repos: list[answers.RepoOfAiLlm], now: datetime) -> answers.AiLlmShown:
+def _ai_llm(
+    row: Row, organization: UUID, repos: list[answers.RepoOfAiLlm], state: str, now: datetime
+) -> answers.AiLlmShown:
     return answers.AiLlmShown(
         id=row.id,
         org_id=organization,
@@ -198,7 +199,7 @@ def _ai_llm(row: Row, organization: UUID, repos: list[answers.RepoOfAiLlm], now:
         api_key_id=row.credential if row.credential_name else None,
         created_at=row.created_at,
         repos=repos,
-        state=row.state,
+        state=state,
         checked_at=row.checked_at,
         cause=row.cause,
         keyless=row.keyless,

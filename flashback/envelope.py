@@ -117,4 +117,6 @@ def answer(content: Any, *, status: int = 200) -> HttpResponse:
 
 def moment(value: datetime) -> str:
     """Return a moment in UTC, with milliseconds and Z."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    return f"{value.isoformat(timespec='milliseconds')[:-6]}Z"

@@ -10,6 +10,7 @@ The function is called once for each connection, with stand-ins for its argument
 Without `values_list` the rows are objects, as from any queryset. Nothing of an answer is kept.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import update_wrapper
@@ -106,7 +107,7 @@ class Prepared:
         found = tuple(places.get(one, one) if isinstance(one, Value) else one for _, part in parts for one in part)
         if not set(places.values()) <= set(found):
             raise TypeError(f"{self.build.__qualname__} does not compare a column with each of its arguments as it is.")
-        sql = _joined([sql for sql, _ in parts])
+        sql, found = _spelled(_joined([sql for sql, _ in parts]), found)
         if len(parts) > 1:
             return Plan(sql, found)
         columns = [expression for expression, _, _ in compilers[0].select[: compilers[0].col_count]]
@@ -148,6 +149,32 @@ def padded(values: Sequence[UUID], *sizes: int) -> Sequence[UUID]:
     return [*values, *[values[-1]] * (size - len(values))]
 
 
+def _spelled(sql: str, parameters: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement with everything in it that is not an argument, and the arguments.
+
+    PostgreSQL plans such a statement once for all arguments, and so sees how rare a word or a key is.
+    """
+    wrapper: Any = connections[ALIAS]
+    if wrapper.vendor != "postgresql":
+        return sql, parameters
+    from psycopg import sql as spelling
+
+    wrapper.ensure_connection()
+    rest = iter(parameters)
+    kept: list[Argument] = []
+
+    def spelled(place: re.Match[str]) -> str:
+        if place[0] != "%s":
+            return place[0]
+        value = next(rest)
+        if type(value) is Argument:
+            kept.append(value)
+            return place[0]
+        return spelling.Literal(value).as_string(wrapper.connection).replace("%", "%%")
+
+    return re.sub(r"%.", spelled, sql), tuple(kept)
+
+
 def _joined(parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
@@ -185,7 +212,7 @@ def _moment(value: datetime | str | None) -> datetime | None:
 
 
 def _id(text: str | None) -> UUID | None:
-    return None if text is None else UUID(text)
+    return None if text is None else UUID(int=int(text, 16))  # Django stores 32 digits, which need no tidying first
 
 
 def _mark(argument: Value, number: int) -> Value:

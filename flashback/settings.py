@@ -168,7 +168,9 @@ def _database(url: str) -> dict[str, Any]:
     database: dict[str, Any] = Env.db_url_config(url)
     # Values of a console: a statement that takes longer than these is a fault, not patience.
     limits = "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
-    options = {"connect_timeout": 5, "options": limits, **database.get("OPTIONS", {})}
+    # Statements that are planned on the server are planned once: planning those of a page takes longer than they do.
+    plans = "-c plan_cache_mode=force_generic_plan"
+    options = {"connect_timeout": 5, "options": f"{limits} {plans}", **database.get("OPTIONS", {})}
     return {**database, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
 
 
