@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from ai_llm import provider_keys
+from ai_llm import api_reads, provider_keys
 from ai_llm.models import AiLlm, Credential
 from flashback.errors import Invalid, NotFound
-from workspaces import bearer
+from workspaces import bearer, spaces
 from workspaces.models import User, Workspace
 
 # The names that the fields of verbs have in requests.
@@ -33,8 +33,7 @@ def ai_llm(request: HttpRequest, id: UUID) -> AiLlm:
 
 def ai_llm_of(actor: User, id: UUID) -> AiLlm:
     """Return the AI LLM with this id. Raises `NotFound`."""
-    rows = AiLlm.objects.visible_to(actor).select_related("workspace__organization", "credential")
-    row = rows.filter(pk=id).first()
+    row = api_reads.found(actor, id)
     if row is None:
         raise NotFound(NO_AI_LLM)
     return row
@@ -42,7 +41,7 @@ def ai_llm_of(actor: User, id: UUID) -> AiLlm:
 
 def workspace(actor: User, id: UUID) -> Workspace:
     """Return the workspace with this id. Raises `NotFound`."""
-    row = Workspace.objects.visible_to(actor).select_related("organization").filter(pk=id).first()
+    row = spaces.found(actor, id)
     if row is None:
         raise NotFound(NO_WORKSPACE)
     return row

@@ -39,6 +39,22 @@ def page(
     return rows, len(rows) if whole else sum(number for (number,) in _numbers(*values, **shape))
 
 
+def found(actor: User, id: UUID) -> AiLlm | None:
+    """Return the AI LLM with this id, with its workspace, organization and credential, when it exists for `actor`."""
+    limit = actor.limits.workspace if actor.limits is not None else None
+    if not actor.is_active or actor.organization_id is None:
+        return None
+    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
+    values = [actor.organization_id, *([] if manages else [actor.pk]), *([limit] if limit else []), id]
+    return next(iter(_found(*values, manages=manages, narrow=limit is not None)), None)
+
+
+@prepared
+def _found(*values: UUID, **shape: bool) -> "QuerySet[AiLlm]":
+    rows = _reached(values[:-1], **shape).select_related("workspace__organization", "credential")
+    return rows.filter(pk=values[-1])
+
+
 @prepared
 def _first(*values: UUID, order: str, stop: int | None, **shape: bool) -> "QuerySet[AiLlm, Any]":
     return ordered(_reached(values, **shape), order).values_list(*COLUMNS)[:stop]

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from ai_llm import connecting, doctor, expiry, history, provider_keys, rows, signals, validation
@@ -30,6 +31,7 @@ from ai_llm.inputs import (
 from ai_llm.models import AiLlm, Credential
 from flashback import names
 from flashback.errors import Conflict, Invalid
+from flashback.prepared import prepared
 from workspaces import access, events, spaces
 from workspaces.access import Access
 from workspaces.models import User, Workspace
@@ -121,7 +123,7 @@ def create(
         return keyless if row.credential is None else connecting.holds(row.credential, secret, key, provider_key)
 
     values: dict[str, Any] = {"type": type, "endpoint": clean_endpoint(endpoint, type), "keyless": keyless}
-    existing = AiLlm.objects.filter(pk=id).select_related("credential").first()
+    existing = next(iter(_with_credential(id)), None)
     if existing is not None:
         return _created_before(existing, workspace, {**values, "name": name}, held_by)
     # Sent twice at once, the other one may have stored this very row by now: its name is then no other's.
@@ -138,12 +140,17 @@ def create(
             details = _plain(ai_llm) | _without_own_secret(ai_llm)
             events.record(actor, "ai_llm.created", ai_llm, workspace=workspace, details=details)
     except IntegrityError:
-        existing = AiLlm.objects.filter(pk=id).select_related("credential").first()
+        existing = next(iter(_with_credential(id)), None)
         if existing is None:
             spaces.require_there(workspace)
             raise Invalid({"name": SAME_NAME}) from None
         return _created_before(existing, workspace, values, held_by)
     return ai_llm
+
+
+@prepared
+def _with_credential(id: UUID) -> "QuerySet[AiLlm]":
+    return AiLlm.objects.filter(pk=id).select_related("credential")
 
 
 def update(

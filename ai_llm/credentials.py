@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from encrypted_model_fields import fields as package
@@ -16,6 +17,7 @@ from ai_llm import expiry
 from ai_llm.models import Credential, KeyCheck
 from flashback import sealed
 from flashback.errors import Invalid
+from flashback.prepared import prepared
 from workspaces.models import User, Workspace
 
 SHORTEST = {"key": 1}
@@ -184,8 +186,17 @@ def holds(credential: Credential, secret: str) -> bool:
 
 def prove_key() -> KeyCheck:
     """Return the key check row of the key that seals now; its first use makes it."""
-    row, _ = KeyCheck.objects.get_or_create(key_id=sealed.key_id(), defaults={"text": sealed.Fresh(KeyCheck.TEXT)})
+    sealing = sealed.key_id()
+    held: list[KeyCheck] = _key_checks(sealing)
+    if held:
+        return held[0]
+    row, _ = KeyCheck.objects.get_or_create(key_id=sealing, defaults={"text": sealed.Fresh(KeyCheck.TEXT)})
     return row
+
+
+@prepared
+def _key_checks(id: str) -> "QuerySet[KeyCheck]":
+    return KeyCheck.objects.filter(key_id=id)
 
 
 def _minified(text: str) -> str:

@@ -1,11 +1,16 @@
 """What people and programs enter about an AI LLM: one rule for each value, and the words when it is refused."""
 
 from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from ai_llm import credentials, doctor
 from ai_llm.models import AiLlm, Type
 from flashback import names
 from flashback.errors import Invalid
+from flashback.prepared import prepared
 from workspaces.models import Workspace
 
 SAME_NAME = "This workspace already has an AI LLM with this name. Choose another one."
@@ -40,10 +45,15 @@ def clean_type(type: str) -> str:
 def clean_name(workspace: Workspace, name: str, *, besides: AiLlm | None = None) -> str:
     """Return `name` as it will be stored. Raises `Invalid` when unusable, or taken by another row than `besides`."""
     cleaned = names.clean(name, label="Configuration Name")
-    taken = AiLlm.objects.of(workspace).filter(name_key=names.key(cleaned))
-    if (taken.exclude(pk=besides.pk) if besides else taken).exists():
+    own = besides.pk if besides else None
+    if any(pk != own for (pk,) in _named(workspace.pk, names.key(cleaned))):
         raise Invalid({"name": SAME_NAME})
     return cleaned
+
+
+@prepared
+def _named(workspace: UUID, key: str) -> "QuerySet[AiLlm, Any]":
+    return AiLlm.objects.of(workspace).filter(name_key=key).values_list("pk")
 
 
 def clean_endpoint(endpoint: str, type: str) -> str:

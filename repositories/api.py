@@ -13,7 +13,7 @@ from flashback.schemas import Success, naming
 from repositories import api_attachments, api_keys, api_shown, attachments, repos
 from repositories import api_schemas as shapes
 from repositories.models import Repository, StorageType
-from workspaces import bearer, events
+from workspaces import bearer, events, spaces
 from workspaces.models import User, Workspace
 
 router = Router(tags=["Repositories"])
@@ -180,7 +180,7 @@ def _matching(request: HttpRequest, row: Repository) -> Repository:
 
 
 def _workspace(actor: User, id: UUID) -> Workspace:
-    row = Workspace.objects.visible_to(actor).filter(pk=id).first()
+    row = spaces.found(actor, id)
     if row is None:
         raise repos.Missing(NO_WORKSPACE)
     return row

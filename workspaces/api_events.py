@@ -15,8 +15,8 @@ from pydantic.alias_generators import to_camel
 
 from flashback.errors import Invalid, NotFound
 from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Id, Input, Moment, Output, Success
-from workspaces import audit, bearer, reading
-from workspaces.models import Event, User, Workspace
+from workspaces import audit, bearer, reading, spaces
+from workspaces.models import Event, User
 
 router = Router(tags=["Audit log"])
 
@@ -221,7 +221,7 @@ def export_events(request: HttpRequest, query: Query[EventExport]) -> StreamingH
 def _scope(actor: User, workspace: UUID | None) -> audit.Scope:
     if workspace is None:
         return audit.of_organization(actor)
-    row = Workspace.objects.visible_to(actor).select_related("organization").filter(pk=workspace).first()
+    row = spaces.found(actor, workspace)
     if row is None:
         raise NotFound("There is no such workspace that you can see.")
     return audit.of_workspace(actor, row)

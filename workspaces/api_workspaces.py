@@ -144,7 +144,7 @@ def remove_member(request: HttpRequest, workspace_id: UUID, user_id: UUID) -> Su
 
 
 def _found(actor: User, workspace_id: UUID) -> Workspace:
-    found = Workspace.objects.visible_to(actor).select_related("organization").filter(pk=workspace_id).first()
+    found = spaces.found(actor, workspace_id)
     if found is None:
         raise NotFound("Workspace not found")
     return found

@@ -26,4 +26,4 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 def _last(user: User) -> Workspace | None:
     last = user.last_workspace_id
-    return Workspace.objects.visible_to(user).filter(pk=last).first() if last else None
+    return spaces.found(user, last) if last else None

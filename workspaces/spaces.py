@@ -54,6 +54,22 @@ def _offered_to_members(organization: UUID, user: UUID) -> "QuerySet[Workspace]"
     return rows.order_by("name_key")[:OFFERED]
 
 
+def found(actor: User, id: UUID) -> Workspace | None:
+    """Return the workspace with this id, and with its organization, when it exists for `actor`."""
+    limit = actor.limits.workspace if actor.limits is not None else None
+    if not actor.is_active or actor.organization_id is None or limit not in {None, id}:
+        return None
+    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
+    values = [actor.organization_id, id, *([] if manages else [actor.pk])]
+    return next(iter(_found(*values)), None)
+
+
+@prepared
+def _found(organization: UUID, id: UUID, *member: UUID) -> "QuerySet[Workspace]":
+    rows = Workspace.objects.select_related("organization").filter(organization=organization, pk=id)
+    return rows.filter(memberships__user=member[0]) if member else rows
+
+
 def create(actor: User, organization: Organization, *, name: str) -> Workspace:
     """Create a workspace with `actor` as its first ADMIN and record `workspace.created`.
 
