@@ -47,7 +47,9 @@ import workspaces.api_account
 import workspaces.api_events
 import workspaces.api_invitations
 import workspaces.api_organizations
+import workspaces.api_own
 import workspaces.api_second_factor
+import workspaces.api_tokens
 import workspaces.api_users
 import workspaces.api_workspaces
 from flashback import envelope, openapi, parsing
@@ -57,7 +59,7 @@ from workspaces import bearer
 
 VERSION = "1.0"
 DESCRIPTION = (
-    "Nearly all that the console does, for programs. Send `Authorization: Bearer …` with an access token of "
+    "All that the console does, for programs. Send `Authorization: Bearer …` with an access token of "
     "POST /user/login or an API token. Answers and failures are JSON with `success` and, for failures, `message`. "
     "Moments are ISO 8601 in UTC with milliseconds; counters that may grow large are strings. Within version 1, fields "
     "and addresses are added, and none is changed or taken away."
@@ -67,6 +69,8 @@ ROUTERS = (
     workspaces.api.router,
     workspaces.api_account.router,
     workspaces.api_second_factor.router,
+    workspaces.api_own.router,
+    workspaces.api_tokens.router,
     workspaces.api_users.router,
     workspaces.api_organizations.router,
     workspaces.api_invitations.router,

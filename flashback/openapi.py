@@ -45,6 +45,8 @@ THINGS = {
     "key": "AI API key",
     "org_id": "organization",
     "user_id": "person",
+    "apitokens": "API token",
+    "sessions": "session",
 }
 OWN = ("example", "const", "default")
 # What makes a thing: the address of the thing, and where in the answer its id stands. All that can be done with it is
@@ -52,6 +54,8 @@ OWN = ("example", "const", "default")
 MADE = {
     "sign_in": ("/token/{token_id}", "/tokenId"),
     "create_organization_user": ("/organization/users/{user_id}", "/data/id"),
+    "create_api_token": ("/user/apitokens/{id}", "/apiToken/id"),
+    "create_workspace_api_token": ("/workspace/{workspace_id}/apitokens/{id}", "/apiToken/id"),
     "create_invitation": ("/organization/invitations/{id}", "/invitation/id"),
     "create_workspace": ("/workspace/{workspace_id}", "/workspace/id"),
     "create_ai_llm": ("/ai/llm/{id}", "/aiLlmId"),

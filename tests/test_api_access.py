@@ -16,7 +16,14 @@ DOCUMENT = api.document()
 OPERATIONS = {
     f"{method.upper()} {path}": one for path, methods in DOCUMENT["paths"].items() for method, one in methods.items()
 }
-OPEN = {"GET /", "GET /health", "POST /user/login", "POST /user/refresh", "POST /user/logout"}
+OPEN = {
+    "GET /",
+    "GET /health",
+    "POST /user/login",
+    "POST /user/refresh",
+    "POST /user/logout",
+    "POST /user/email/confirm",
+}
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 SCOPES = ["read", "validate", "write"]
 # Beyond these, an API token is refused: people, members, tokens, settings and the audit log.

@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
+from django.test import Client
 
 from flashback import api
 from tests import build
 from tests.api import Api
 from tests.conftest import People
 from tests.test_api_bad_input import BODIES, DOCUMENT
-from workspaces import invitations, logins
+from workspaces import invitations, logins, own_sessions, tokens
 from workspaces.access import OrganizationRole
 from workspaces.models import User
 
@@ -22,7 +23,13 @@ UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WITH_ID = sorted(
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if "{" in path
 )
-Ids = dict[str, UUID]
+Ids = dict[str, UUID | str]
+
+
+def browser_of(person: User) -> str:
+    """Sign somebody in to the console; return the id of the session over the API."""
+    Client().force_login(person)
+    return own_sessions.of(person, None)[0].mark
 
 
 @pytest.fixture
@@ -42,6 +49,11 @@ def there(people: People) -> Ids:
         "org_id": people.organization.pk,
         "workspace_id": workspace.pk,
         "token_id": logins.start(people.reader).login.pk,
+        "/user/sessions": browser_of(people.reader),
+        "/user/apitokens": tokens.create(people.reader, name="mine", scope="read").token.pk,
+        "/workspace/{workspace_id}/apitokens": tokens.create(
+            people.admin, workspace=workspace, name="ours", scope="read"
+        ).token.pk,
     }
 
 
@@ -98,7 +110,7 @@ def test_an_id_in_the_body(method: str, path: str, body: Any, there: Ids, strang
     mine = {**there, "/repo": build.repository(own, home, row).pk, "/ai/llm": row.pk, "workspace_id": home.pk}
     here = address(path, lambda name: mine.get(name, own.pk))
     never = asked(stranger, method, here, with_ids(body, uuid4))
-    for foreign in set(there.values()):
+    for foreign in {one for one in there.values() if isinstance(one, UUID)}:
         assert asked(stranger, method, here, with_ids(body, lambda one=foreign: one)) == never, foreign
 
 

@@ -161,20 +161,22 @@ def show_organization(request: HttpRequest, org_id: UUID) -> OrganizationAnswer:
 def update_organization(request: HttpRequest, org_id: UUID, body: OrganizationChange) -> OrganizationAnswer:
     """Change the profile of my organization; what is absent stays.
 
-    Needs the organization role ADMINISTRATOR or OWNER; `mfaEnforced` changes within 10 minutes of signing in.
+    Needs the organization role ADMINISTRATOR or OWNER. Who needs a second factor is changed within 10 minutes of
+    signing in.
     """
     caller = bearer.caller(request)
     actor, row = caller.person, _organization(caller.person, org_id)
     given: dict[str, Any] = {name: "" if value is None else value for name, value in body.given().items()}
     given.pop("mfa_enforced", None)
+    given.pop("second_factor", None)
     if body.is_business is None:
         given.pop("is_business", None)
     with transaction.atomic(), events.gathered():
         row = organizations.update(actor, row, **given)
-        if body.mfa_enforced not in {None, _enforced(row)}:
+        wanted = _policy(body, row)
+        if wanted != row.second_factor:
             caller.require_recent("change who needs a second factor")
-            wanted = SecondFactorPolicy.EVERYONE if body.mfa_enforced else SecondFactorPolicy.OFF
-            row = second_factor.set_policy(actor, wanted.value)
+            row = second_factor.set_policy(actor, wanted)
     return OrganizationAnswer(data=_profile(row), message="Saved.")
 
 
@@ -246,7 +248,17 @@ def _profile(row: Organization) -> OrganizationRow:
         **{field: getattr(row, field) for field in ("id", "name", "is_business", *organizations.PROFILE)},
         repos_disabled=False,
         mfa_enforced=_enforced(row),
+        second_factor=row.second_factor,
     )
+
+
+def _policy(body: OrganizationChange, row: Organization) -> str:
+    """Return who is to need a second factor: as asked for, or as it is."""
+    if body.second_factor is not None:
+        return body.second_factor
+    if body.mfa_enforced in {None, _enforced(row)}:
+        return row.second_factor
+    return (SecondFactorPolicy.EVERYONE if body.mfa_enforced else SecondFactorPolicy.OFF).value
 
 
 def _enforced(row: Organization) -> bool:

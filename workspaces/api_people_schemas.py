@@ -9,6 +9,8 @@ from pydantic import Field
 from flashback.schemas import EXAMPLE_ID, Answer, Ignored, Input, Output
 from workspaces.api_schemas import LONGEST_PASSWORD, ROLE
 
+Policy = Literal["off", "administrators", "everyone"]
+POLICY = "Who needs a second factor: off (nobody), administrators (staff, administrators and owners) or everyone."
 LONGEST_NAME = 400  # the verb says 120 in words; this keeps nonsense away
 
 
@@ -30,6 +32,7 @@ class OrganizationRow(Output):
     repos_disabled: bool = Field(description="Always false: repositories are disabled one by one.", examples=[False])
     is_business: bool = Field(alias="is_business", description="Whether it is a business.", examples=[True])
     mfa_enforced: bool = Field(description="Whether people need a second factor.", examples=[False])
+    second_factor: str = Field(description=POLICY, examples=["administrators"])
 
 
 class OrganizationAnswer(Answer):
@@ -62,6 +65,11 @@ class OrganizationChange(Input):
         description="Whether everybody needs a second factor from the next sign-in on. To be changed within 10 minutes "
         "of signing in.",
         examples=[False],
+    )
+    second_factor: Policy | None = Field(
+        default=None,
+        description=f"{POLICY} Counts before mfaEnforced; to be changed within 10 minutes of signing in.",
+        examples=["administrators"],
     )
 
 

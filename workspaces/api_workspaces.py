@@ -70,7 +70,7 @@ def rename_workspace(request: HttpRequest, workspace_id: UUID, body: WorkspaceCh
     Its address in the console changes with it; the old one leads to the new one.
     """
     actor = bearer.caller(request).person
-    found = _found(actor, workspace_id)
+    found = seen(actor, workspace_id)
     access.require(actor, found, Access.ADMIN)
     etags.require(request, _tag(found))
     if body.name is not None:
@@ -88,7 +88,7 @@ def delete_workspace(request: HttpRequest, workspace_id: UUID) -> Success:
     in.
     """
     caller = bearer.caller(request)
-    actor, found = caller.person, _found(caller.person, workspace_id)
+    actor, found = caller.person, seen(caller.person, workspace_id)
     access.require(actor, found, Access.ADMIN)
     etags.require(request, _tag(found))
     caller.require_recent("delete the workspace")
@@ -106,7 +106,7 @@ def add_member(request: HttpRequest, workspace_id: UUID, body: NewMember) -> Suc
     Needs the role ADMIN in it, within 10 minutes of signing in.
     """
     caller = bearer.caller(request)
-    actor, found = caller.person, _found(caller.person, workspace_id)
+    actor, found = caller.person, seen(caller.person, workspace_id)
     access.require(actor, found, Access.ADMIN)
     caller.require_recent("add members")
     person = User.objects.filter(organization=found.organization_id, pk=body.user_id).first()
@@ -143,7 +143,8 @@ def remove_member(request: HttpRequest, workspace_id: UUID, user_id: UUID) -> Su
     return Success(message=f"{person.label} is no member any more.")
 
 
-def _found(actor: User, workspace_id: UUID) -> Workspace:
+def seen(actor: User, workspace_id: UUID) -> Workspace:
+    """Return a workspace that `actor` can see. Raises `NotFound`."""
     found = spaces.found(actor, workspace_id)
     if found is None:
         raise NotFound("Workspace not found")
@@ -151,7 +152,7 @@ def _found(actor: User, workspace_id: UUID) -> Workspace:
 
 
 def _membership(actor: User, workspace_id: UUID, user_id: UUID) -> tuple[Workspace, User]:
-    found = _found(actor, workspace_id)
+    found = seen(actor, workspace_id)
     access.require(actor, found, Access.ADMIN)
     held = found.memberships.select_related("user").filter(user=user_id).first()
     if held is None:

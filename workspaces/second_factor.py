@@ -7,6 +7,7 @@ that one's id. TOTP is RFC 6238; a code counts once (its section 5.2), whichever
 
 import base64
 import logging
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings
+from django.core import signing
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -38,6 +40,9 @@ RATES = {ACTION: "5/15m/key"}
 WRONG = "This code is not right. Codes of the app change every 30 seconds, and each works once."
 TOO_MANY = "Too many codes were not right. Try again in a quarter of an hour."
 REQUIRED = "Your organization requires a second factor of you, so it stays on. You can replace it by another app."
+
+SETUP, SETUP_SECONDS = "workspaces.second_factor.setup", 600
+SETUP_OVER = "This setup is over: it is good for ten minutes, and for who began it. Begin another one."
 
 _whose: ContextVar[User] = ContextVar("whose")
 
@@ -119,6 +124,26 @@ def proposal(person: User, nonce: str) -> str:
     return base64.b32encode(keyed.digest()[:20]).decode()
 
 
+def offer(person: User) -> tuple[str, str]:
+    """Return a key (base32) for an app of `person`, and a token that `accept` takes; nothing is stored."""
+    nonce = secrets.token_hex(16)
+    return proposal(person, nonce), signing.dumps([str(person.pk), nonce], salt=SETUP)
+
+
+def accept(person: User, token: str, code: str) -> list[str]:
+    """Do as `enable` with the key that `offer` gave with `token`.
+
+    Raises `Invalid` for the fields `setup_token` (ten minutes old, or another person's) and `code`.
+    """
+    try:
+        whose, nonce = signing.loads(token, salt=SETUP, max_age=SETUP_SECONDS)
+    except (signing.BadSignature, ValueError):
+        whose, nonce = "", ""
+    if whose != str(person.pk):
+        raise Invalid({"setup_token": SETUP_OVER})
+    return enable(person, proposal(person, nonce), code)
+
+
 def disable(person: User) -> None:
     """Turn one's second factor off, and tell the person by mail. Records `second_factor.disabled`.
 
@@ -175,6 +200,12 @@ def codes_left(person: User) -> list[str]:
     with _sealing_for(person):
         codes: list[str] = RecoveryCodes(row).get_unused_codes()
     return codes
+
+
+def number_of_codes_left(person: User) -> int:
+    """Return how many recovery codes still work. Opens nothing, so that it works without the key too."""
+    row = Authenticator.objects.filter(user=person, type=RECOVERY).first()
+    return settings.MFA_RECOVERY_CODE_COUNT - int(row.data["used_mask"]).bit_count() if row else 0
 
 
 def set_policy(actor: User, policy: str) -> Organization:

@@ -34,7 +34,7 @@ def index(request: Request) -> HttpResponse:
     rows = {row.type: row for row in Authenticator.objects.filter(user=request.user)}
     values = {
         "app": rows.get(second_factor.TOTP),
-        "left": len(second_factor.codes_left(request.user)) if rows else 0,
+        "left": second_factor.number_of_codes_left(request.user) if rows else 0,
         "required": second_factor.required(request.user),
     }
     return render(request, "mfa/index.html", values)

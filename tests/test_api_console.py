@@ -1,0 +1,127 @@
+"""Everything the console does can be done over the API: each route has its operations, or a reason why it has none."""
+
+from flashback import api
+from tests.test_access import TABLE
+
+LINK = "a page that somebody opens from a mail or a link, before there is a sign-in"
+STAFF = "the admin site, for the installation's own staff"
+TEXT = "words about what there is, the same for everybody"
+TYPING = "help while a form is filled in; the API refuses with the same words"
+ELSEWHERE = {
+    "home": TEXT, "help": TEXT, "help_section": TEXT, "roles": TEXT, "account_inactive": TEXT,
+    "metrics": "not a page: what Prometheus reads",
+    "setup": LINK, "invitation": LINK, "account_set_password": LINK, "account_reset_password": LINK,
+    "account_reset_password_done": LINK, "account_reset_password_from_key": LINK,
+    "account_reset_password_from_key_done": LINK,
+    "admin": STAFF, "operator_keys": STAFF, "admin:ai_llm_aillm_validate": STAFF, "admin:ai_llm_aillm_disable": STAFF,
+    "admin:ai_llm_aillm_enable": STAFF, "admin:ai_llm_aillm_diagnostics": STAFF,
+    "ai_llm_examine": TYPING, "ai_llm_hints": TYPING,
+}  # fmt: skip
+SAME = {
+    "account": "show_profile update_user show_preferences update_preferences",
+    "account_theme": "update_preferences",
+    "account_change_password": "update_user",
+    "email_change": "request_email_change",
+    "email_confirm": "confirm_email_change",
+    "account_sessions": "list_sessions list_sign_ins",
+    "account_sessions_end": "end_sessions",
+    "account_session_end": "end_session end_sign_in",
+    "account_login": "sign_in",
+    "account_logout": "sign_out",
+    "account_reauthenticate": "sign_in",
+    "mfa_reauthenticate": "sign_in verify_second_factor",
+    "mfa_authenticate": "verify_second_factor",
+    "mfa_index": "show_second_factor",
+    "mfa_activate_totp": "begin_second_factor confirm_second_factor",
+    "mfa_deactivate_totp": "remove_second_factor",
+    "mfa_generate_recovery_codes": "renew_recovery_codes",
+    "mfa_download_recovery_codes": "renew_recovery_codes",
+    "api_tokens": "list_api_tokens",
+    "api_token_new": "create_api_token",
+    "api_token_revoke": "revoke_api_token",
+    "workspace_tokens": "list_workspace_api_tokens",
+    "workspace_token_new": "create_workspace_api_token",
+    "workspace_token_revoke": "revoke_workspace_api_token",
+    "organization": "show_organization update_organization",
+    "organization_security": "update_organization",
+    "people": "list_organization_users",
+    "person": "show_organization_user show_user_role",
+    "person_name": "update_organization_user",
+    "person_role": "change_user_role update_organization_user",
+    "person_deactivate": "deactivate_organization_user",
+    "person_reactivate": "activate_organization_user",
+    "person_ownership": "transfer_ownership",
+    "invitations": "list_invitations",
+    "invitation_new": "create_invitation create_organization_user",
+    "invitation_detail": "show_invitation",
+    "invitation_resend": "renew_invitation resend_invitation",
+    "invitation_withdraw": "withdraw_invitation",
+    "workspaces": "list_workspaces",
+    "workspace_new": "create_workspace",
+    "workspace_settings": "show_workspace rename_workspace",
+    "workspace_delete": "delete_workspace",
+    "members": "show_workspace",
+    "member_add": "add_member",
+    "member_role": "change_member",
+    "member_remove": "remove_member",
+    "overview": "list_ai_llms show_ai_llm_stats",
+    "activity": "list_events",
+    "audit": "list_events mark_events_read mark_events_unread",
+    "audit_event": "list_events",
+    "audit_export": "export_events",
+    "organization_audit": "list_events",
+    "organization_audit_event": "list_events",
+    "organization_audit_export": "export_events",
+    "ai_llms": "list_ai_llms list_available_ai_llms",
+    "ai_llms_validate": "validate_ai_llm",
+    "ai_llms_change": "disable_ai_llm enable_ai_llm delete_ai_llm",
+    "provider_keys": "list_provider_keys",
+    "provider_key_new": "create_provider_key",
+    "provider_key_edit": "show_provider_key update_provider_key",
+    "provider_key_delete": "delete_provider_key",
+    "ai_llm_new": "list_providers test_ai_llm create_ai_llm",
+    "ai_llm": "show_ai_llm list_checks",
+    "ai_llm_edit": "update_ai_llm",
+    "ai_llm_rotate": "rotate_secret retry_rotation",
+    "ai_llm_waiting": "take_over_secret discard_secret",
+    "ai_llm_former": "return_to_former_secret retire_former_secret",
+    "ai_llm_validate": "validate_ai_llm",
+    "ai_llm_message": "send_tiny_message",
+    "ai_llm_disable": "disable_ai_llm",
+    "ai_llm_enable": "enable_ai_llm",
+    "ai_llm_diagnostics": "show_diagnostics",
+    "ai_llm_delete": "delete_ai_llm",
+    "ai_llm_attach": "attach_ai_llms",
+    "ai_llm_move": "move_attachments",
+    "repositories": "list_repositories show_repository_stats",
+    "repository_inventory": "list_repositories",
+    "repository_new": "check_repository create_repository",
+    "repository": "show_repository check_stored_repository",
+    "repository_models": "list_reachable_models list_ai_models",
+    "repository_edit": "update_repository",
+    "repository_disable": "disable_repository",
+    "repository_enable": "enable_repository",
+    "repository_delete": "delete_repository",
+    "repository_attach": "attach_ai_llms list_attachments",
+    "repository_order": "change_attachment replace_attachments",
+    "repository_detach": "detach_ai_llm",
+    "repository_attachment": "change_attachment",
+    "ai_api_keys": "list_ai_api_keys",
+    "ai_api_key_new": "create_ai_api_key",
+    "ai_api_key": "show_ai_api_key",
+    "ai_api_key_edit": "update_ai_api_key",
+    "ai_api_key_rotate": "rotate_ai_api_key",
+    "ai_api_key_end_former": "end_former_secret",
+    "ai_api_key_revoke": "delete_ai_api_key",
+}
+ONLY_THERE = {"show_service", "show_health", "refresh_sign_in"}  # of programs
+
+
+def test_each_route_of_the_console_has_its_operations_or_a_reason() -> None:
+    assert set(SAME) | set(ELSEWHERE) == set(TABLE)
+    assert not set(SAME) & set(ELSEWHERE)
+
+
+def test_each_operation_is_there_and_stands_for_something_in_the_console() -> None:
+    there = {one["operationId"] for methods in api.document()["paths"].values() for one in methods.values()}
+    assert {name for names in SAME.values() for name in names.split()} | ONLY_THERE == there
