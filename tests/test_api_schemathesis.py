@@ -12,6 +12,9 @@ OPERATIONS = {f"{method.upper()} {path}" for path, found in api.document()["path
 # What no call of these runs can bring to success, and why.
 NEVER = {
     "POST /mfa/verify-login",  # needs a half sign-in; those who run are whole. See test_api_second_factor
+    # Need an app that shows codes, a mail, or a browser. See test_api_own
+    *("POST /mfa/enable", "POST /mfa/recovery-codes", "DELETE /mfa"),
+    *("POST /user/email/confirm", "DELETE /user/sessions/{id}"),
 }
 
 
