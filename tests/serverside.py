@@ -31,7 +31,7 @@ def manage(*arguments, data, **variables):
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
@@ -50,7 +50,7 @@ class Child:
     port: int
     begun: float = field(default_factory=time.monotonic)
 
-    def get(self, path, timeout=10):
+    def get(self, path, timeout=30):
         """Return status and body; raises OSError while nothing answers."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:

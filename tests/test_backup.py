@@ -334,6 +334,7 @@ print({table.name: table.model._base_manager.count() for table in backups.tables
 
 @apart
 @pytest.mark.server
+@pytest.mark.timeout(480)  # several programs are started, one after the other
 @pytest.mark.parametrize("kind", ["sqlite", "postgres four"])
 def test_a_backup_of_an_older_version_is_restored_and_brought_up_to_date(kind, databases, people, stored, tmp_path):
     if kind not in databases and kind != "sqlite":

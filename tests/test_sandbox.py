@@ -74,7 +74,7 @@ class Reply:
 def ask(
     sandbox: Sandbox, path: str, headers: dict[str, str] | None = None, body: Any = None, method: str = ""
 ) -> Reply:
-    connection = http.client.HTTPConnection(sandbox.host, sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection(sandbox.host, sandbox.port, timeout=20)
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     try:
         connection.request(method or ("GET" if body is None else "POST"), path, data, headers or {})
@@ -88,7 +88,7 @@ def wire(sandbox: Sandbox, path: str, *, headers: str = "", size: int = 1 << 20,
     """Return what arrives on the plain socket, up to `size` bytes or `seconds`."""
     end = time.monotonic() + seconds
     read = b""
-    with socket.create_connection((sandbox.host, sandbox.port), timeout=5) as connection:
+    with socket.create_connection((sandbox.host, sandbox.port), timeout=20) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: sandbox\r\n{headers}\r\n".encode())
         while len(read) < size and time.monotonic() < end:
             connection.settimeout(max(end - time.monotonic(), 0.01))
@@ -572,7 +572,7 @@ def test_requests_are_recorded_exactly_as_they_arrived(sandbox: Sandbox) -> None
 
 
 def test_one_connection_serves_many_requests(sandbox: Sandbox) -> None:
-    connection = http.client.HTTPConnection(sandbox.host, sandbox.port, timeout=5)
+    connection = http.client.HTTPConnection(sandbox.host, sandbox.port, timeout=20)
     for path in ("/openai/v1/models", "/quota/v1/models", "/status-204/v1/models", "/openai/v1/models"):
         connection.request("GET", path, headers=OPENAI)
         answer = connection.getresponse()
@@ -625,7 +625,7 @@ def test_two_sandboxes_do_not_hear_each_other() -> None:
 def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
     assert sandbox.url("/openai/v1") == f"http://127.0.0.1:{sandbox.port}/openai/v1"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", sandbox.port), timeout=5)
+        socket.create_connection(("127.0.0.2", sandbox.port), timeout=20)
 
 
 def test_a_client_that_goes_away_leaves_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
@@ -647,8 +647,8 @@ def test_with_a_certificate_it_speaks_tls() -> None:
     with Sandbox(tls=server) as sandbox:
         assert sandbox.origin == f"https://127.0.0.1:{sandbox.port}"
         with pytest.raises(ssl.SSLCertVerificationError):
-            http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5).request("GET", "/openai/v1/models")
-        connection = http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5, context=client)
+            http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=20).request("GET", "/openai/v1/models")
+        connection = http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=20, context=client)
         connection.request("GET", "/openai/v1/models", headers=OPENAI)
         assert connection.getresponse().status == 200
         connection.close()
@@ -659,12 +659,12 @@ def test_one_port_may_speak_both() -> None:
         assert ask(sandbox, "/openai/v1/models", OPENAI).status == 200
         unchecked = ssl.create_default_context()
         unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5, context=unchecked)
+        connection = http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=20, context=unchecked)
         connection.request("GET", "/openai/v1/models", headers=OPENAI)
         assert connection.getresponse().status == 200
         connection.close()
         with pytest.raises(ssl.SSLCertVerificationError):
-            http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=5).request("GET", "/openai/v1/models")
+            http.client.HTTPSConnection(sandbox.host, sandbox.port, timeout=20).request("GET", "/openai/v1/models")
         silent = socket.create_connection((sandbox.host, sandbox.port))
         began = time.monotonic()
     assert time.monotonic() - began < 2
@@ -699,7 +699,7 @@ def test_the_command_prints_what_to_paste_and_one_line_per_request(tmp_path: Pat
             assert line, process.communicate()
             printed += line
         origin = printed.split()[5]
-        connection = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=5)
+        connection = http.client.HTTPConnection(origin.removeprefix("http://"), timeout=30)
         for path in (f"/openai/v1/models?key={WRONG}", "/empty/v1/models"):
             connection.request("GET", path, headers=OPENAI)
             if path.startswith("/openai"):
@@ -707,7 +707,7 @@ def test_the_command_prints_what_to_paste_and_one_line_per_request(tmp_path: Pat
         with pytest.raises(http.client.RemoteDisconnected):
             connection.getresponse()
         process.send_signal(stop)
-        rest, errors = process.communicate(timeout=10)
+        rest, errors = process.communicate(timeout=30)
     finally:
         process.kill()
     assert printed == introduction(origin) + "\n"
@@ -718,7 +718,7 @@ def test_the_command_prints_what_to_paste_and_one_line_per_request(tmp_path: Pat
 @pytest.mark.server
 def test_a_taken_port_is_one_clear_line(tmp_path: Path, sandbox: Sandbox) -> None:
     process = command(tmp_path, "--port", str(sandbox.port))
-    printed, errors = process.communicate(timeout=20)
+    printed, errors = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
     assert errors == f"CommandError: Port {sandbox.port} on 127.0.0.1 is taken. Choose another one with --port.\n"
 
