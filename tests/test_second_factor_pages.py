@@ -10,6 +10,7 @@ from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
 
+from flashback.keyring import new_field_key
 from tests import build
 from tests.conftest import People
 from tests.test_accounts import choose, errors, is_signed_in, reset_link, sign_in
@@ -227,6 +228,19 @@ def test_turning_it_off_asks_and_tells_by_mail(people: People, signed_in: Callab
 
 
 # --- Having to --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_counts_the_codes_that_are_left_without_the_key_to_them(
+    people: People, signed_in: Callable[[User], Client], ring: Callable[..., None]
+) -> None:
+    _, codes = set_up(people.reader)
+    assert second_factor.check(people.reader, codes[0])
+    client = signed_in(people.reader)
+    before = client.get("/account/2fa")
+    assert before.context["left"] == 9
+    ring(new_field_key())
+    after = client.get("/account/2fa")
+    assert (after.status_code, after.context["left"]) == (200, 9)
 
 
 def test_whoever_has_to_have_one_is_led_to_it_at_the_next_sign_in_and_nowhere_else(
