@@ -211,9 +211,12 @@ class Query:
     @classmethod
     def of_page(cls, address: str, path: str) -> str:
         """Return the query string of the list at `path` that `address`, a whole one, was a page of; else ""."""
-        parts = urlsplit(address)
-        query = cls.read(dict(parse_qsl(parts.query))) if parts.path == path and parts.query else None
-        return query.address(page=query.page).rstrip("?") if query is not None else ""
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            return ""
+        query = cls.read(dict(parse_qsl(parts.query))) if parts.path == path else cls()
+        return query.address(page=query.page).rstrip("?")
 
     def address(self, **changes: Any) -> str:
         """Return the query string with `changes`; a change of anything but the page goes back to page 1."""

@@ -213,8 +213,9 @@ def test_from_a_list_one_comes_back_to_what_one_looked_for(client: Client, base:
     }.items():
         page = client.get(f"{base}/llm/{row.pk}", headers={"Referer": f"http://testserver{base}/llm{looked_for}"})
         assert re.search(rf'breadcrumbs">\s*<li><a href="{re.escape(f"{base}/llm{back}")}"', page.text), looked_for
-    page = client.get(f"{base}/llm/{row.pk}", headers={"Referer": f"http://testserver{base}/llm/new?type=OPENAI"})
-    assert f'<a href="{base}/llm">' in page.text
+    for elsewhere in (f"http://testserver{base}/llm/new?type=OPENAI", "http://[", "\xff", "?type=OPENAI"):
+        page = client.get(f"{base}/llm/{row.pk}", headers={"Referer": elsewhere})
+        assert f'<a href="{base}/llm">' in page.text
 
 
 def test_the_state_is_read_from_the_row_alone(client: Client, base: str, people: People) -> None:
