@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ai_llm import dependents, diagnostics, expiry, lifecycle, support, validation
@@ -122,8 +122,8 @@ class AiLlmAdmin(ReadOnly):
 
     @admin.display(description="Workspace", ordering="workspace__name_key")
     def place(self, row: AiLlm) -> str:
-        """Return workspace and organization."""
-        return f"{row.workspace.name} ({row.workspace.organization.name})"
+        """Return workspace and, on a line of its own, organization."""
+        return format_html("{}<br><small>{}</small>", row.workspace.name, row.workspace.organization.name)
 
     @admin.display(description="Organization", ordering="workspace__organization__name_key")
     def organization(self, row: AiLlm) -> str:

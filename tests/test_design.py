@@ -24,7 +24,7 @@ from django.test import Client, RequestFactory
 from django.test.testcases import LiveServerThread
 from django.urls import path
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ai_llm.templatetags import ui
 from flashback.styleguide import SampleForm, styleguide
@@ -535,16 +535,16 @@ def test_a_refused_request_is_never_silent(browser: Browser, guide: str, status:
 @pytest.mark.browser
 def test_the_theme_is_remembered_and_set_before_the_page_is_drawn(browser: Browser, guide: str) -> None:
     tab = open_page(browser, guide, color_scheme="light")
-    switch = tab.locator("[data-theme-switch]")
+    switch = tab.locator(".header-end > [data-theme-switch]")
     switch.click()
     switch.click()
-    assert switch.get_attribute("aria-label") == "Theme: dark"
+    expect(switch).to_have_attribute("aria-label", "Theme: dark")
     tab.goto(guide, wait_until="commit")
     tab.wait_for_selector("body", state="attached")
     assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(12, 14, 19)"
-    tab.locator("[data-theme-switch]").click()
-    assert tab.evaluate("document.documentElement.dataset.theme ?? 'auto'") == "auto"
+    switch.click()
+    tab.wait_for_function("document.documentElement.dataset.theme === undefined")
 
 
 @pytest.mark.browser

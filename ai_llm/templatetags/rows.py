@@ -83,7 +83,7 @@ def _reason(row: Row) -> SafeString:
 def _checked(row: Row) -> SafeString:
     if row.checked_at is None:
         return SafeString("")
-    return SafeString(f'<span class="muted small">checked {ago(row.checked_at, focusable=False)}</span>')
+    return SafeString(f'<span class="muted small nowrap">checked {ago(row.checked_at, focusable=False)}</span>')
 
 
 def _secret(row: Row) -> SafeString:

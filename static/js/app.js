@@ -40,21 +40,6 @@ function nameTheme() {
   }
 }
 
-function nextTheme(button) {
-  const names = Object.keys(THEMES);
-  const next = names[(names.indexOf(root.dataset.theme || "auto") + 1) % names.length];
-  if (next === "auto") delete root.dataset.theme;
-  else root.dataset.theme = next;
-  try {
-    localStorage.setItem("theme", next);
-  } catch {
-    // Storage may be switched off; the choice then lasts for this page.
-  }
-  const values = { theme: next === "auto" ? "" : next };
-  if (button.dataset.themeUrl) htmx.ajax("POST", button.dataset.themeUrl, { values, swap: "none" });
-  nameTheme();
-}
-
 // --- Toasts ---
 
 function toast(text, tone = "info") {
@@ -68,7 +53,7 @@ function toast(text, tone = "info") {
 // --- Buttons that only scripts can serve ---
 
 const ACTIONS = {
-  "[data-theme-switch]": nextTheme,
+  "[data-theme-switch]": (button) => import(button.dataset.themeSwitch).then((script) => script.next(button)).then(nameTheme),
   "[data-copy]": async (button) => {
     const source = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
     try {
@@ -85,11 +70,7 @@ const ACTIONS = {
     button.setAttribute("aria-pressed", String(show));
     button.querySelector("[data-reveal-text]").textContent = show ? "Hide" : "Show";
   },
-  "[data-select]": (button) => {
-    const boxes = [...button.form.querySelectorAll(`input[name="${button.dataset.select}"]`)];
-    const all = boxes.every((box) => box.checked);
-    for (const box of boxes) box.checked = !all;
-  },
+  "[data-select]": (button) => import(button.dataset.script).then((script) => script.all(button)),
   "[data-dismiss]": (button) => button.closest(".toast, .notice").remove(),
 };
 
@@ -98,6 +79,11 @@ document.addEventListener("click", (event) => {
     const button = event.target.closest(selector);
     if (button) act(button);
   }
+});
+
+document.addEventListener("change", ({ target }) => {
+  const button = target.form?.querySelector("[data-select]");
+  if (button) import(button.dataset.script).then((script) => script.count(button));
 });
 
 // --- Keys ---
@@ -129,6 +115,20 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 });
 
 document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
+
+// A form that the browser sends by itself is at work until the next page is there, or this one comes back.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method === "dialog" || form.matches("[data-download]")) return;
+  if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+  form.setAttribute("aria-busy", "true");
+  document.getElementById("progress").classList.add("htmx-request");
+});
+
+window.addEventListener("pageshow", () => {
+  document.getElementById("progress").classList.remove("htmx-request");
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+});
 
 document.addEventListener("htmx:sendError", () => toast("The server could not be reached. What you typed is still here: try again.", "bad"));
 document.addEventListener("htmx:timeout", () => toast("This took too long. What you typed is still here: try again.", "bad"));
