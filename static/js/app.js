@@ -107,20 +107,20 @@ document.addEventListener("keydown", (event) => {
 
 // --- Requests: one at a time per form or button, and a word when the server cannot be reached ---
 
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const sender = event.detail.elt;
-  if (!sender.matches("form, button")) return;
-  if (sender.getAttribute("aria-busy") === "true") event.preventDefault();
-  else sender.setAttribute("aria-busy", "true");
-});
+// Before htmx sees it: that would give up the first request for the second.
+document.addEventListener("submit", (event) => {
+  if (event.target.getAttribute("aria-busy") !== "true") return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
 
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => elt.matches("form, button") && elt.setAttribute("aria-busy", "true"));
 document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
 
 // A form that the browser sends by itself is at work until the next page is there, or this one comes back.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method === "dialog" || form.matches("[data-download]")) return;
-  if (form.getAttribute("aria-busy") === "true") event.preventDefault();
   form.setAttribute("aria-busy", "true");
   document.getElementById("progress").classList.add("htmx-request");
 });
