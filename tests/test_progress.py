@@ -87,7 +87,7 @@ def page(browser: browsing.Browser, console: browsing.Console, signed_in_browser
 def slowly(page: Page, address: str) -> list[Route]:
     """Hold every request to `address` back until somebody continues it."""
     held: list[Route] = []
-    page.route(address, lambda route: held.append(route))  # noqa: PLW0108 - a method of a list cannot be marked
+    page.route(address, lambda route: held.append(route))
     return held
 
 
