@@ -209,6 +209,13 @@ def test_these_pages_never_answer_in_json(people: People) -> None:
     assert response.headers["Content-Type"].startswith("text/html")
 
 
+def test_what_is_left_out_is_asked_for_by_its_name(people: People) -> None:
+    page = Client().post("/account/login", {"login": "", "password": ""}).content.decode()
+    assert "Enter the e-mail address." in page
+    assert "Enter the password." in page
+    assert "This field is required" not in page
+
+
 def test_signing_in_leaves_the_table_of_addresses_empty(people: People) -> None:
     """An old address there would sign people in after theirs has changed."""
     client = Client()

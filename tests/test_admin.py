@@ -241,6 +241,16 @@ def test_the_offered_filters_work(people: People, signed_in: Callable[[User], Cl
     assert signed_in(people.staff).get(f"{index_of(AiLlm)}?{query}").status_code == 200
 
 
+@pytest.mark.parametrize(("query", "chosen"), [("", "All"), ("?revoked_at__isempty=1", "Not revoked")])
+def test_what_filters_moments_says_so_in_words(
+    people: People, signed_in: Callable[[User], Client], query: str, chosen: str
+) -> None:
+    page = signed_in(people.staff).get(f"{index_of(AiApiKey)}{query}").content.decode()
+    offered = re.findall(r'<a href="\?[^"]*">(All|Not revoked|Revoked|Empty|Not empty)</a>', page)
+    assert offered[-3:] == ["All", "Not revoked", "Revoked"]
+    assert re.search(rf'class="selected">\s*<a href="\?[^"]*">{chosen}</a>', page)
+
+
 @pytest.mark.parametrize(
     ("model", "query"),
     [

@@ -22,6 +22,7 @@ EMAIL = {"type": "email", "autocomplete": "username", "inputmode": "email", "spe
 def _dress(field: forms.Field, label: str, help_text: str = "", **attributes: str) -> None:
     """Put our words on a field of allauth's; a placeholder that repeats the label says nothing."""
     field.label, field.help_text = label, help_text
+    field.error_messages["required"] = f"Enter the {label[0].lower()}{label[1:]}."
     field.widget.attrs.pop("placeholder", None)
     field.widget.attrs.update(attributes)
 
