@@ -34,8 +34,8 @@ soak: .venv/dev.stamp  ## Kill a writing process again and again; nothing acknow
 	@$(BIN)/python -m tests.soak_keys
 	@$(BIN)/python -m tests.soak_api
 
-sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099
-	@exec $(BIN)/python manage.py sandbox_provider
+sandbox: .venv/run.stamp  ## Start the sandbox provider on 127.0.0.1:9099 (SANDBOX_PORT=9210: elsewhere)
+	@exec $(BIN)/python manage.py sandbox_provider $(if $(SANDBOX_PORT),--port $(SANDBOX_PORT))
 
 demo: .venv/run.stamp  ## Fill a sample organization to look around in, offline (DEMO=--beside: next to what is there)
 	@$(BIN)/python manage.py demo $(DEMO)
@@ -54,7 +54,7 @@ requirements: .venv/dev.stamp  ## Compile the pinned requirements again from pyp
 
 # A development environment holds what a run needs, so installing it counts for both.
 .venv/run.stamp: requirements.txt | .venv/bin/python
-	@echo "Installing what Flashback needs…"
+	@echo "Installing what Flashback needs; this takes a minute or two, once."
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 

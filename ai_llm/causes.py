@@ -56,7 +56,7 @@ class Cause:
 
 EDIT = Action(ActionKind.EDIT_ENDPOINT, "Edit the API Endpoint")
 RETRY = Action(ActionKind.RETRY, "Validate again")
-REPLACE = Action(ActionKind.REPLACE_SECRET, "Replace the secret")
+REPLACE = Action(ActionKind.REPLACE_SECRET, "Rotate secret")
 ASK = Action(ActionKind.ASK_OPERATOR, "Ask the operator of this installation")
 FIX = Action(ActionKind.URL_FIX, "Use the corrected API Endpoint")
 BILLING = Action(ActionKind.LINK, "Open billing at the provider")
@@ -265,8 +265,8 @@ _ROWS = (
     # --- no answer at all: says nothing about the secret ---
     Cause("address_not_allowed", U, "name", "The address cannot be called",
           "The name {host} does not resolve to an address that this installation may call. Check its spelling (at "
-          "Azure the resource name is part of it). For an internal service, the operator can permit {host_port} "
-          "with FLASHBACK_OUTBOUND_ALLOW.", ASK),
+          "Azure the resource name is part of it), and that the machine of this installation can look names up. For "
+          "an internal service, the operator can permit {host_port} with FLASHBACK_OUTBOUND_ALLOW.", ASK),
     Cause("connection_refused", U, "connection", "Nothing listens there",
           "Nothing listens at {host_port}. Check the port and that the server runs{container}.", EDIT),
     Cause("connect_timeout", U, "connection", "No connection in time",

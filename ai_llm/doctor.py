@@ -20,13 +20,15 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 class Finding:
     """One thing about an endpoint.
 
-    `severity` is error (it cannot be stored), warning or info; `fix` is an endpoint to use instead, "" without one.
+    `severity` is error (it cannot be stored), warning or info; `fix` is an endpoint to use instead, "" without one;
+    `type` is the AI LLM Type to choose instead, "" when it is no question of the type.
     """
 
     code: str
     severity: str
     message: str
     fix: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True)
@@ -337,7 +339,7 @@ def _owner(case: _Case) -> Finding | None:
     if at_home or found is None:
         return None
     message = f"This is the address of {found[1].name}. Choose the AI LLM Type {found[0].value} for it."
-    return Finding("other_type", WARNING, message)
+    return Finding("other_type", WARNING, message, type=found[0].value)
 
 
 def _path(case: _Case) -> Finding | None:

@@ -210,6 +210,7 @@ def _ask_credentials(
         "provider": providers.PROVIDERS[type_],
         "shown": shown,
         "examination": examination,
+        "doubts": _doubts(request, type_, shown, examination),
         "final_url": examination.final_url,
         "secret_hint": trying.secret_hint(type_, shown["endpoint"]),
         "warnings": trying.hints(request.workspace, type_, shown["endpoint"], form.data)
@@ -221,6 +222,20 @@ def _ask_credentials(
         **more,
     }
     return trying.page(request, "ai_llm/new_credentials.html", values, form, more)
+
+
+def _doubts(
+    request: Request, type_: str, shown: dict[str, str], examination: doctor.Examination
+) -> list[dict[str, str]]:
+    """Return what is doubtful about the endpoint, each with the address of this step without the doubt, if any."""
+    doubts = []
+    for finding in examination.findings:
+        if finding.severity != doctor.WARNING:
+            continue
+        better = {"type": finding.type or type_, "name": shown["name"], "endpoint": finding.fix or shown["endpoint"]}
+        way = f"Use {finding.fix}" if finding.fix else f"Choose {finding.type}" if finding.type else ""
+        doubts.append({"message": finding.message, "way": way, "address": _address(request, better)})
+    return doubts
 
 
 def _address(request: Request, answers: dict[str, str]) -> str:

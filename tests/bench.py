@@ -198,7 +198,7 @@ def shown(found):
     over = []
     for name, value, budget, unit in found:
         verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
-        print(f"  {name:<38}{value:>9.2f} {unit:<4}{verdict}", flush=True)
+        print(f"  {name:<38}{value:>9.2f} {unit:<15}{verdict}", flush=True)
         over += [name] if budget is not None and value > budget else []
     return over
 

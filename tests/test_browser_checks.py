@@ -29,7 +29,7 @@ ANY = "Accepted|Rejected|Not decided"
 
 # What is wrong, what is entered, and what the screen says: the headline, and the one thing to do, by its role and name.
 FAULTS = [
-    ("wrong secret", "{origin}/openai/v1", WRONG, "The secret is not accepted", ("link", "Replace the secret")),
+    ("wrong secret", "{origin}/openai/v1", WRONG, "The secret is not accepted", ("link", "Rotate secret")),
     ("no version", "{origin}/openai", SECRET, "Nothing at this path", ("link", "Use {origin}/openai/v1")),
     ("moved", "{origin}/redirect/v1", SECRET, "The server sends us elsewhere", ("link", "Use {origin}/openai/v1")),
     ("https", "{tls}/openai/v1", SECRET, "http and https are swapped", ("link", "Use {origin}/openai/v1")),

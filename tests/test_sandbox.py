@@ -720,7 +720,10 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path, sandbox: Sandbox) -> Non
     process = command(tmp_path, "--port", str(sandbox.port))
     printed, errors = process.communicate(timeout=60)
     assert (process.returncode, printed) == (1, "")
-    assert errors == f"CommandError: Port {sandbox.port} on 127.0.0.1 is taken. Choose another one with --port.\n"
+    assert errors == (
+        f"CommandError: Port {sandbox.port} on 127.0.0.1 is taken. Choose another one (SANDBOX_PORT=9210 make sandbox, "
+        "or --port 9210), and start Flashback with FLASHBACK_OUTBOUND_ALLOW=127.0.0.1:9210.\n"
+    )
 
 
 def test_the_introduction_names_every_personality_and_fault() -> None:

@@ -393,7 +393,7 @@ class TestTheMail:
         for text in (sent.body, page):
             assert link in text
             assert "The secret is not accepted." in text
-            assert "What helps: Replace the secret." in text
+            assert "What helps: Rotate secret." in text
             assert WRONG not in text
             assert "{{" not in text
 

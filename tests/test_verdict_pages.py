@@ -71,7 +71,7 @@ def test_a_rejected_secret_leads_to_a_new_one_and_to_where_it_is_made(people: Pe
     row = checked(people, "key_rejected")
     card = show(row)
     assert "The secret is not accepted" in text(card)
-    assert link(card, "Replace the secret") == f"/w/{people.workspace.slug}/ai/llm/{row.pk}/rotate"
+    assert link(card, "Rotate secret") == f"/w/{people.workspace.slug}/ai/llm/{row.pk}/rotate"
     assert link(card, "Make a new key") == "https://platform.openai.com/api-keys"
 
 
@@ -138,7 +138,7 @@ def test_a_reader_sees_the_verdict_and_no_details(people: People, show: Callable
     card = show(checked(people, "key_rejected"), "reader")
     for words in ("The secret is not accepted", "Asked https://api.openai.com/v1/models", "Credential failed"):
         assert words in text(card)
-    for words in ("Details", "invalid_api_key", "Incorrect API key provided", "Replace the secret</a>", "/rotate"):
+    for words in ("Details", "invalid_api_key", "Incorrect API key provided", "Rotate secret</a>", "/rotate"):
         assert words not in card
 
 

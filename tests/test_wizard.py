@@ -96,6 +96,28 @@ def test_a_deep_link_with_all_answers_opens_the_credentials(client: Client, new:
     assert "Create configuration" in page
 
 
+@pytest.mark.parametrize(
+    ("type_", "endpoint", "says", "way", "leads"),
+    [
+        ("OPENAI", "https://llm.example.com/x", "no version path", "Use https://llm.example.com/x/v1",
+         {"type": ["OPENAI"], "endpoint": ["https://llm.example.com/x/v1"]}),
+        ("OPENAI", "https://api.anthropic.com", "This is the address of Anthropic", "Choose ANTHROPIC",
+         {"type": ["ANTHROPIC"], "endpoint": ["https://api.anthropic.com"]}),
+    ],
+)  # fmt: skip
+def test_what_is_doubtful_about_the_endpoint_is_said_again_in_the_review_with_a_way_out(
+    type_: str, endpoint: str, says: str, way: str, leads: dict[str, list[str]], client: Client, new: str
+) -> None:
+    page = text(client.get(f"{new}?type={type_}&name=n&endpoint={endpoint}"))
+    assert says in page
+    link = re.search(rf'<a class="button small" href="([^"]+)">{re.escape(way)}</a>', page)
+    assert link
+    assert parse_qs(urlsplit(unescape(link[1])).query) == {**leads, "name": ["n"]}
+    better = text(client.get(unescape(link[1])))
+    assert says not in better
+    assert "Review what you chose" in better
+
+
 def test_a_deep_link_with_a_wrong_answer_opens_its_step_with_the_message(client: Client, new: str) -> None:
     answer = client.get(f"{new}?type=OPENAI&name=deep&endpoint=http://api.openai.com")
     assert answer.status_code == 422

@@ -1,6 +1,6 @@
-"""Password hashing and the one rule that Django does not bring."""
+"""Password hashing and the rules for passwords that Django does not bring, or not in words that help."""
 
-from django.contrib.auth import hashers
+from django.contrib.auth import hashers, password_validation
 from django.core.exceptions import ValidationError
 
 
@@ -25,3 +25,11 @@ class MaximumLengthValidator:
     def get_help_text(self) -> str:
         """Return the rule in words."""
         return f"Your password may have at most {self.longest} characters."
+
+
+class CommonPasswordValidator(password_validation.CommonPasswordValidator):
+    """Refuses the passwords that are tried first, and says what a better one is like."""
+
+    def get_error_message(self) -> str:
+        """Return what is said of such a password."""
+        return "This password is too common. Four words that have nothing to do with each other make a good one."

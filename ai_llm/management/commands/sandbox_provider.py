@@ -14,6 +14,10 @@ from ai_llm import causes
 from ai_llm.sandbox import FAULTS, PERSONALITIES, SECRETS, TRIALS, TROUBLED, Received, Server, certificate, vertex
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:%-]{0,48}")
+TAKEN = (
+    "Port {port} on {host} is taken. Choose another one (SANDBOX_PORT=9210 make sandbox, or --port 9210), and start "
+    "Flashback with FLASHBACK_OUTBOUND_ALLOW={host}:9210."
+)
 
 
 class Command(BaseCommand):
@@ -45,7 +49,7 @@ class Command(BaseCommand):
             return Server(host, port, also_tls=certificate.untrusted(), answered=self._report)
         except OSError as problem:
             if problem.errno == errno.EADDRINUSE:
-                raise CommandError(f"Port {port} on {host} is taken. Choose another one with --port.") from None
+                raise CommandError(TAKEN.format(port=port, host=host)) from None
             raise CommandError(f"Cannot listen on {host} port {port}: {problem.strerror or problem}.") from None
         except OverflowError:
             raise CommandError(f"Port {port} does not exist. Choose one from 1 to 65535 with --port.") from None
