@@ -4,13 +4,15 @@ import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.text import Truncator
 
 from ai_llm.models import DISABLED, NEVER, UNAVAILABLE, ModelList, Verdict
 from flashback import sealed
+from flashback.prepared import prepared
 from repositories import patterns
 from repositories.models import Attachment, Repository
 
@@ -132,15 +134,24 @@ def _asked(sources: list[Source]) -> list[Source]:
 
 
 def _sources(repository: Repository) -> list[Source]:
-    columns = [f"ai_llm__{column}" for column in COLUMNS]
-    rows = Attachment.objects.filter(repository=repository).in_order()
-    lists = ModelList.objects.filter(ai_llm__attachments__repository=repository)
-    listed = {pk: (endpoint, names) for pk, endpoint, names in lists.values_list("ai_llm", "endpoint", "names")}
+    listed = {pk: (endpoint, names) for pk, endpoint, names in _lists(repository.pk)}
     sources = []
-    for place, (allowed, *values) in enumerate(rows.values_list("patterns", *columns), 1):
+    for place, (allowed, *values) in enumerate(_attached(repository.pk), 1):
         row = Attached(*values)
         endpoint, names = listed.get(row.id, ("", []))
         known = list(dict.fromkeys(names)) if endpoint == row.endpoint else []
         left = [name for name in known if patterns.allows(allowed, name)] if allowed else known
         sources.append(Source(place, allowed, row, known, left))
     return sources
+
+
+@prepared
+def _lists(repository: UUID) -> "QuerySet[ModelList, Any]":
+    lists = ModelList.objects.filter(ai_llm__attachments__repository=repository)
+    return lists.values_list("ai_llm", "endpoint", "names")
+
+
+@prepared
+def _attached(repository: UUID) -> "QuerySet[Attachment, Any]":
+    rows = Attachment.objects.filter(repository=repository).in_order()
+    return rows.values_list("patterns", *[f"ai_llm__{column}" for column in COLUMNS])
