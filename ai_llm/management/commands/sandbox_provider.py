@@ -34,7 +34,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve until Ctrl-C or SIGTERM. Raises CommandError if the address cannot be listened on."""
         server = self._listen(options["host"], options["port"])
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for end in (signal.SIGINT, signal.SIGTERM):  # the first is ignored by what a script starts in the background
+            signal.signal(end, signal.default_int_handler)
         try:
             self.stdout.write(introduction(server.origin))
             self.stdout.flush()
