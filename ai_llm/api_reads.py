@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Func, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from ai_llm.api_shown import COLUMNS
-from ai_llm.listing import ORDERS
+from ai_llm.listing import NUMBER, ORDERS
 from ai_llm.models import AiLlm
 from flashback.prepared import prepared
 from workspaces.access import OrganizationRole
@@ -24,13 +24,9 @@ def page(
     actor: User, workspace: UUID | None, *, order: str, start: int, stop: int | None
 ) -> tuple[list[Sequence[Any]], int]:
     """Return the rows `start` to `stop` of `visible` as `COLUMNS`, and how many rows there are."""
-    limit = actor.limits.workspace if actor.limits is not None else None
-    if not actor.is_active or actor.organization_id is None or (limit and workspace and limit != workspace):
+    values, shape = _reach(actor, workspace)
+    if not values:
         return [], 0
-    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
-    narrow = workspace or limit
-    values = [actor.organization_id, *([] if manages else [actor.pk]), *([narrow] if narrow else [])]
-    shape = {"manages": manages, "narrow": narrow is not None}
     if start:  # there are as many of these as pages, so that none of them is kept
         rows = list(ordered(visible(actor, workspace), order).values_list(*COLUMNS)[start:stop])
     else:
@@ -41,12 +37,8 @@ def page(
 
 def found(actor: User, id: UUID) -> AiLlm | None:
     """Return the AI LLM with this id, with its workspace, organization and credential, when it exists for `actor`."""
-    limit = actor.limits.workspace if actor.limits is not None else None
-    if not actor.is_active or actor.organization_id is None:
-        return None
-    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
-    values = [actor.organization_id, *([] if manages else [actor.pk]), *([limit] if limit else []), id]
-    return next(iter(_found(*values, manages=manages, narrow=limit is not None)), None)
+    values, shape = _reach(actor)
+    return next(iter(_found(*values, id, **shape)), None) if values else None
 
 
 @prepared
@@ -64,7 +56,7 @@ def _first(*values: UUID, order: str, stop: int | None, **shape: bool) -> "Query
 def _numbers(*values: UUID, manages: bool, narrow: bool) -> "QuerySet[Workspace, Any]":
     # One count for each workspace: an index answers it, unless it is joined or grouped.
     inside = AiLlm.objects.filter(workspace=OuterRef("pk"), deleted_at=None).order_by()
-    number = Subquery(inside.values(number=Func(template="COUNT(*)", output_field=IntegerField())))
+    number = Subquery(inside.values(number=NUMBER))
     workspaces = Workspace.objects.visible_to(_person(values, manages=manages))
     reached = workspaces.filter(pk=values[-1]) if narrow else workspaces
     return reached.annotate(number=number).values_list("number")
@@ -73,6 +65,17 @@ def _numbers(*values: UUID, manages: bool, narrow: bool) -> "QuerySet[Workspace,
 def ordered(rows: "QuerySet[AiLlm]", order: str) -> "QuerySet[AiLlm]":
     """Return `rows` in an order of `ORDERS`, those that are equal in it always the same way."""
     return rows.order_by(ORDERS[order], "pk")
+
+
+def _reach(actor: User, workspace: UUID | None = None) -> tuple[list[UUID], dict[str, bool]]:
+    """Return what `_reached` takes for `actor`, in all workspaces or in one; no values where there is nothing."""
+    limit = actor.limits.workspace if actor.limits is not None else None
+    if not actor.is_active or actor.organization_id is None or (limit and workspace and limit != workspace):
+        return [], {}
+    manages = actor.organization_role >= OrganizationRole.ADMINISTRATOR
+    narrow = workspace or limit
+    values = [actor.organization_id, *([] if manages else [actor.pk]), *([narrow] if narrow else [])]
+    return values, {"manages": manages, "narrow": narrow is not None}
 
 
 def _reached(values: tuple[UUID, ...], *, manages: bool, narrow: bool) -> "QuerySet[AiLlm]":

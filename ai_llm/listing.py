@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Func, IntegerField, Q, QuerySet
 from django.utils import timezone
 
 from ai_llm import dependents, expiry
@@ -28,6 +28,8 @@ FILTERS = {**STATES, DUE: "Secret due", UNUSED: "In no repository"}
 UNUSED_AFTER = timedelta(days=7)
 PAGE_SIZE = 50
 JUST_NOW = timedelta(minutes=2)
+# Without the GROUP BY of Count, which for nearly all rows costs several times what reading them from an index does.
+NUMBER = Func(template="COUNT(*)", output_field=IntegerField())
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
 ORDER_WORDS = {"name": "Name A to Z", "-name": "Name Z to A", "newest": "Newest first", "oldest": "Oldest first"}
 

@@ -9,7 +9,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 AS_IT_IS = "ninja/"
 
 
-class Selective(Compressor):  # type: ignore[misc]  # whitenoise has no types  # whitenoise ships no types
+class Selective(Compressor):  # type: ignore[misc]  # whitenoise ships no types
     """Leaves out what is not worth it."""
 
     def should_compress(self, filename: str) -> bool:
@@ -17,7 +17,7 @@ class Selective(Compressor):  # type: ignore[misc]  # whitenoise has no types  #
         return not filename.startswith(AS_IT_IS) and bool(super().should_compress(filename))
 
 
-class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
+class Storage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise ships no types
     """Whitenoise's storage with that choice."""
 
     def create_compressor(self, **options: Any) -> Compressor:
