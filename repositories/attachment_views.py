@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods, require_POST
 
 from ai_llm.forms import refuse
-from ai_llm.listing import Row
+from ai_llm.listing import Row, rows_of
 from ai_llm.models import AiLlm
 from flashback import names, notices
 from flashback.errors import Invalid, NotFound
@@ -223,8 +223,7 @@ def _choices(request: Request, rows: Any) -> Page[Row]:
     matching = rows.filter(name_key__contains=names.key(search)) if search else rows
     ids = matching.order_by("name_key").values_list("pk", flat=True)
     page = Paginator(ids, CHOICES_A_PAGE).get_page(request.GET.get("page"))
-    values = AiLlm.objects.filter(pk__in=list(page.object_list)).order_by("name_key").values_list(*Row.COLUMNS)
-    return Page([Row(*found) for found in values], page.number, page.paginator)
+    return Page(rows_of(list(page.object_list)), page.number, page.paginator)
 
 
 def _left_of(left: Any, request: Request) -> dict[str, bool]:

@@ -3,19 +3,21 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NamedTuple, Self, cast
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Func, IntegerField, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from ai_llm.listing import NUMBER
 from flashback import names
 from flashback.prepared import padded, prepared
 from repositories.models import AiApiKey, Attachment, KeySecret, Repository
 from workspaces.models import Workspace, whole_name
 
 PAGE_SIZE = 50
+SHOWN = 5  # of each kind on the overview
 SOON = timedelta(days=14)
 ORDERS = {"name": "name_key", "-name": "-name_key", "newest": "-created_at", "oldest": "created_at"}
 ORDER_WORDS = {"name": "Name A to Z", "-name": "Name Z to A", "newest": "Newest first", "oldest": "Oldest first"}
@@ -185,7 +187,7 @@ class KeyQuery(Query):
 
     def page_of(self, workspace: Workspace) -> Page[KeyRow]:
         """Return one page of the matching keys; a page too far is the last one."""
-        rows: QuerySet[AiApiKey] = AiApiKey.objects.of(workspace).filter(_standing(self.state))
+        rows: QuerySet[AiApiKey] = AiApiKey.objects.of(workspace).filter(_standing(self.state, *_moments()))
         if self.repository:
             rows = rows.filter(repository=self.repository)
         if self.search:
@@ -264,34 +266,59 @@ class Figures:
 
 
 def figures(workspace: Workspace) -> Figures:
-    """Return the counts of the overview; three queries."""
-    active, soon = (Count("pk", filter=_standing(state)) for state in ("active", "soon"))
-    keys = AiApiKey.objects.of(workspace).aggregate(active=active, soon=soon)
+    """Return the counts of the overview; one query."""
+    found = dict(_numbers(workspace.pk, *_moments()))
+    repositories, attached, active, soon = (found[kind] for kind in range(4))
+    return Figures(repositories=repositories, attached=attached, keys=active + soon, soon=soon)
+
+
+@prepared
+def _numbers(workspace: UUID, now: datetime, then: datetime) -> "list[QuerySet[Any, Any]]":
+    keys = AiApiKey.objects.of(workspace)
     attached = Attachment.objects.filter(repository__workspace=workspace, repository__deleted_at=None)
-    return Figures(
-        repositories=Repository.objects.of(workspace).count(),
-        attached=attached.values("ai_llm").distinct().count(),
-        keys=keys["active"] + keys["soon"],
-        soon=keys["soon"],
-    )
+    different = Func("ai_llm", template="COUNT(DISTINCT %(expressions)s)", output_field=IntegerField())
+    return [
+        Repository.objects.of(workspace).values_list(NUMBER),
+        attached.values_list(different),
+        *(keys.filter(_standing(state, now, then)).values_list(NUMBER) for state in ("active", "soon")),
+    ]
 
 
-def newest(workspace: Workspace, most: int = 5) -> list[Mapping[str, Any]]:
-    """Return the newest repositories: id, name and created_at of each."""
-    rows = Repository.objects.of(workspace).order_by("-created_at")
-    return list(rows.values("id", "name", "created_at")[:most])
+class Newest(NamedTuple):
+    """What the overview tells of a new repository."""
+
+    id: UUID
+    name: str
+    created_at: datetime
 
 
-def attention(workspace: Workspace, most: int = 5) -> dict[str, list[Any]]:
+def newest(workspace: Workspace) -> list[Newest]:
+    """Return the newest repositories, five at most."""
+    return [Newest(*columns) for columns in _newest(workspace.pk)]
+
+
+@prepared
+def _newest(workspace: UUID) -> "QuerySet[Repository, Any]":
+    return Repository.objects.of(workspace).order_by("-created_at").values_list(*Newest._fields)[:SHOWN]
+
+
+def attention(workspace: Workspace) -> dict[str, list[Any]]:
     """Return what somebody should look at: keys that end soon or have ended, and repositories that lead nowhere."""
-    keys: QuerySet[AiApiKey] = AiApiKey.objects.of(workspace)
-    ending = keys.filter(_standing("expired") | _standing("soon")).order_by("-expires_at")
-    rows: QuerySet[Repository] = Repository.objects.of(workspace)
-    empty = _in_state(rows.filter(disabled_at=None), "empty").order_by("name_key")
-    return {
-        "keys": _shown(ending.values_list(*KeyRow.COLUMNS)[:most]),
-        "empty": list(empty.values("id", "name")[:most]),
-    }
+    empty = [{"id": pk, "name": name} for pk, name in _empty(workspace.pk)]
+    return {"keys": _shown(_ending(workspace.pk, *_moments())), "empty": empty}
+
+
+@prepared
+def _ending(workspace: UUID, now: datetime, then: datetime) -> "QuerySet[AiApiKey, Any]":
+    due = _standing("expired", now, then) | _standing("soon", now, then)
+    keys: QuerySet[AiApiKey] = AiApiKey.objects.of(workspace).filter(due)
+    return keys.order_by("-expires_at").values_list(*KeyRow.COLUMNS)[:SHOWN]
+
+
+@prepared
+def _empty(workspace: UUID) -> "QuerySet[Repository, Any]":
+    rows: QuerySet[Repository] = Repository.objects.of(workspace).filter(disabled_at=None)
+    return _in_state(rows, "empty").order_by("name_key").values_list("id", "name")[:SHOWN]
 
 
 def _in_state(rows: "QuerySet[Repository]", state: str) -> "QuerySet[Repository]":
@@ -307,11 +334,16 @@ def _in_state(rows: "QuerySet[Repository]", state: str) -> "QuerySet[Repository]
     return rows
 
 
-def _standing(state: str) -> Q:
+def _moments() -> tuple[datetime, datetime]:
+    """Return now, and until when an end is near."""
     now = timezone.now()
+    return now, now + SOON
+
+
+def _standing(state: str, now: datetime, then: datetime) -> Q:
     live = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
     works = live & Q(repository__disabled_at=None)
-    soon = Q(expires_at__lte=now + SOON)
+    soon = Q(expires_at__lte=then)
     conditions = {
         "active": works & (Q(expires_at=None) | ~soon),
         "soon": works & soon,

@@ -123,8 +123,8 @@ class AiApiKeyQuerySet(models.QuerySet["AiApiKey"]):
         """The keys that exist for this person, revoked ones too."""
         return self.filter(repository__in=Repository.objects.visible_to(actor))
 
-    def of(self, workspace: Workspace) -> Self:
-        """The keys of one workspace's repositories that are not deleted, revoked ones too."""
+    def of(self, workspace: Workspace | uuid.UUID) -> Self:
+        """The keys, revoked ones too, of the repositories of one workspace, or of the one with this id."""
         return self.filter(repository__workspace=workspace, repository__deleted_at=None)
 
     def live(self) -> Self:

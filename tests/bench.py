@@ -6,23 +6,27 @@ present. Exit code 1 when a figure is over its budget.
 
 import os
 import re
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from ai_llm.sandbox import SECRETS, Sandbox
-from tests import bench_api, bench_audit, bench_checks, bench_keys, bench_lighthouse, bench_repositories, cluster
-from tests.console import EMAIL, PASSWORD, running
-from tests.timing import SPELLS, Tab
+from tests import (
+    bench_api,
+    bench_audit,
+    bench_checks,
+    bench_chromium,
+    bench_keys,
+    bench_lighthouse,
+    bench_pages,
+    bench_repositories,
+    cluster,
+)
+from tests.console import running
+from tests.timing import Tab, shown
 
 ROWS = 10_000
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-CHROMIUM_BUDGETS = (
-    ("bytes", 60, "KB"), ("requests", 8, ""), ("LCP", 500, "ms"), ("CLS", 0.01, ""), ("TBT", 50, "ms"),
-)  # fmt: skip
 # After so many new rows PostgreSQL cleans up and counts anew by itself within a minute; that is not waited for here.
 FILL = f"""
 from uuid import uuid4
@@ -94,57 +98,6 @@ def megabytes(pid):
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
 
 
-def in_chromium(base, paths):
-    """Yield transferred bytes, requests, LCP, layout shift and blocking time of each page, cold, in a real Chromium.
-
-    Blocking time is what long tasks of the main thread take beyond 50 ms, from the first paint until the page is idle
-    (https://web.dev/articles/tbt). The best of three visits counts, see `tests.timing`.
-    """
-    from playwright.sync_api import sync_playwright
-
-    watch = (
-        "window.lcp = 0; window.cls = 0; window.tbt = 0;"
-        "new PerformanceObserver(l => l.getEntries().forEach(e => window.lcp = e.startTime))"
-        ".observe({type: 'largest-contentful-paint', buffered: true});"
-        "new PerformanceObserver(l => l.getEntries().forEach(e => window.cls += e.value))"
-        ".observe({type: 'layout-shift', buffered: true});"
-        "new PerformanceObserver(l => l.getEntries().forEach(e => window.tbt += Math.max(0, e.duration - 50)))"
-        ".observe({type: 'longtask', buffered: true});"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(base_url=base)
-        page = context.new_page()
-        page.goto("/account/login")
-        page.get_by_label("E-mail").fill(EMAIL)
-        page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("heading", name="Overview").wait_for()
-        state = context.storage_state()
-        for name, path in paths.items():
-            visits = [visited(browser, base, path, watch, None if name == "sign-in" else state) for _ in range(SPELLS)]
-            for what, budget, unit in CHROMIUM_BUDGETS:
-                yield f"{name}: {what}", min(visit[what] for visit in visits), budget, unit
-        browser.close()
-
-
-def visited(browser, base, path, watch, state):
-    """Return what one cold visit of a page costs, by the names of CHROMIUM_BUDGETS."""
-    cold = browser.new_context(base_url=base, storage_state=state)
-    page = cold.new_page()
-    wire = cold.new_cdp_session(page)
-    wire.send("Network.enable")
-    sizes = []
-    wire.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
-    page.add_init_script(watch)
-    page.goto(path)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(200)
-    times = page.evaluate("[window.lcp, window.cls, window.tbt]")
-    cold.close()
-    return {"bytes": sum(sizes) / 1024, "requests": len(sizes), **dict(zip(("LCP", "CLS", "TBT"), times, strict=True))}
-
-
 def figures(folder, sandbox, **database):
     """Yield what was measured: name, value, budget, unit. `database` names another one than SQLite."""
     variables = {**database, "FLASHBACK_OUTBOUND_ALLOW": f"127.0.0.1:{sandbox.port}"}
@@ -180,9 +133,9 @@ def figures(folder, sandbox, **database):
                                     ("last", f"?page={last}", 25),
                                     ("searched", "?q=777", 35), ("by state", "?state=rejected", 35)):  # fmt: skip
             yield tab.time(f"10,000: {name}", listed + query, budget)
-        if CHROMIUM:
+        if bench_chromium.PROGRAM:
             seen = {"sign-in": "/account/login", **pages, "list": listed}
-            yield from in_chromium(console.url, seen)
+            yield from bench_chromium.figures(console.url, seen, tab)
             if missing := bench_lighthouse.missing():
                 print(f"  Lighthouse is left out: {missing}")
             else:
@@ -193,24 +146,17 @@ def figures(folder, sandbox, **database):
         yield from bench_audit.audit_of_100_000(console, tab)
 
 
-def shown(found):
-    """Print each figure beside its budget; return the names of those that are over."""
-    over = []
-    for name, value, budget, unit in found:
-        verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
-        print(f"  {name:<38}{value:>9.2f} {unit:<15}{verdict}", flush=True)
-        over += [name] if budget is not None and value > budget else []
-    return over
-
-
 def main():
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         print("SQLite")
-        pages, checks, elsewhere = (Path(folder) / name for name in ("pages", "checks", "elsewhere"))
-        for place in (pages, checks, elsewhere):
+        pages, checks, sample, elsewhere = (Path(folder, name) for name in ("pages", "checks", "sample", "elsewhere"))
+        for place in (pages, checks, sample, elsewhere):
             place.mkdir()
         over = shown(figures(pages, sandbox))
         over += shown(bench_checks.figures(checks, sandbox))
+        print("Every page, in the sample")
+        with running(sample) as console:
+            over += shown(bench_pages.figures(console))
         if cluster.MISSING:
             print(f"PostgreSQL is left out: {cluster.MISSING}")
         else:

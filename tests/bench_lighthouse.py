@@ -10,8 +10,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from tests.timing import Figure
 
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 DESKTOP = {"performance": 2, "accessibility": 0, "best-practices": 0}
@@ -42,6 +47,23 @@ def figures(base, paths, cookie):
             scores = judged(base + path, headers, device, budgets)
             for category, budget in budgets.items():
                 yield f"{name}: {device} {category}", 100 - scores[category], budget, "points missing"
+
+
+def worst(base: str, paths: dict[str, str], cookie: Callable[[], str]) -> Iterator[Figure]:
+    """Yield the most points missing of `paths` in each respect, with the page's name, and what else is over a budget.
+
+    `cookie` returns the Cookie header anew for each page. Who waits sees which page it is at.
+    """
+    missed: dict[tuple[str, float], list[tuple[float, str]]] = defaultdict(list)
+    for number, (name, path) in enumerate(paths.items(), 1):
+        if sys.stderr.isatty():
+            print(f"\r  Lighthouse {number}/{len(paths)}: {name:<40}", end="", file=sys.stderr, flush=True)
+        for what, points, budget, _ in figures(base, {name: path}, cookie()):
+            missed[what.removeprefix(f"{name}: "), budget or 0].append((points, name))
+    for (what, budget), pages in missed.items():
+        pages.sort(reverse=True)
+        for points, name in pages[:1] + [one for one in pages[1:] if one[0] > budget]:
+            yield f"{what}: {name}", points, budget, "points missing"
 
 
 def judged(url, headers, device, categories):

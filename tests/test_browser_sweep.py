@@ -1,17 +1,12 @@
 """Every page there is, found by following links through the sample, is free of violations: both themes, phone, zoom."""
 
-import re
-from collections import defaultdict
 from collections.abc import Iterator
-from html import unescape
-from urllib.parse import urlsplit
 
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from django.urls import Resolver404, resolve
 from playwright.sync_api import Browser, Page, expect
 
-from tests import browsing
+from tests import browsing, crawl
 from tests.browsing import open_context
 from tests.console import Console, running
 from tests.routes import own_routes
@@ -20,23 +15,6 @@ from tests.visitor import Visitor
 pytestmark = pytest.mark.browser
 browser = browsing.browser
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-MOST = {"ai_llm": 4, "help_section": 4, "repository": 4}  # pages of a route that differ; of any other one is looked at
-# Where no link of the sample leads: pages of a moment, of a mail, of a refusal.
-OTHERS = (
-    "/account/inactive",
-    "/account/password/reset/done",
-    "/account/password/reset/key/done",
-    "/account/password/reset/key/1-abc",
-    "/account/reauthenticate",
-    "/account/email/confirm/none",
-    "/setup/none",
-    "/invitation/none",
-    "/w/nowhere/ai",
-    "/styleguide?frame=console",
-    "/w/new-team-sample/ai",
-    "/w/production-sample/ai/llm?q=nothing-like-it",
-    "/w/production-sample/ai/llm/new?type=AWS",
-)
 # Whatever is pressed or sent and leads back to one of the pages, and files.
 ANSWERS = {
     "account_logout", "account_session_end", "account_sessions_end", "account_theme", "activity", "admin",
@@ -89,14 +67,7 @@ def olivia(console: Console) -> Visitor:
 @pytest.fixture(scope="module")
 def pages(olivia: Visitor) -> dict[str, list[str]]:
     """The addresses of every route that the links of the sample lead to."""
-    waiting, pages = ["/w/production-sample/ai", *OTHERS], defaultdict[str, list[str]](list)
-    for address in waiting:
-        pages[route(address)].append(address)
-        for link in re.findall(r'<a\b[^>]*?\bhref="(/[^"#]*)', olivia.get(address).text):
-            name, link = route(unescape(link)), unescape(link)
-            if name and link not in waiting and sum(route(one) == name for one in waiting) < MOST.get(name, 1):
-                waiting.append(link)
-    return pages
+    return crawl.pages(lambda address: olivia.get(address).text)
 
 
 @pytest.fixture(scope="module")
@@ -108,15 +79,6 @@ def page(browser: Browser, console: Console, olivia: Visitor) -> Iterator[Page]:
 def reader(browser: Browser, console: Console) -> Iterator[Page]:
     """A page of somebody who may look and not change anything."""
     yield from page_of(browser, console, visitor(console, "rita@sample.example"))
-
-
-def route(address: str) -> str:
-    """The name of the route that an address of the console leads to, "" for none and for the admin site."""
-    try:
-        found = resolve(urlsplit(address).path)
-    except Resolver404:
-        return ""
-    return "" if "admin" in found.namespaces else found.view_name
 
 
 def violations(page: Page) -> list[object]:

@@ -10,6 +10,7 @@ import gzip
 import http.client
 import statistics
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -61,11 +62,11 @@ class Tab:
         assert answer.status == 200, f"{path}: {answer.status} {answer.headers.get('Location', '')}"
         return text(answer, content)
 
-    def sign_in(self) -> str:
-        """Sign in as the owner, and return the path of the overview."""
+    def sign_in(self, email: str = EMAIL, password: str = PASSWORD) -> str:
+        """Sign in, as the owner unless somebody else is named, and return the path of the overview."""
         token = TOKEN.search(self.get("/account/login"))
         assert token
-        form = urlencode({"csrfmiddlewaretoken": token[1], "login": EMAIL, "password": PASSWORD})
+        form = urlencode({"csrfmiddlewaretoken": token[1], "login": email, "password": password})
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Origin": self.console.url}
         path = "/account/login"
         answer, _ = self.ask("POST", path, form, **kind)
@@ -94,6 +95,16 @@ class Tab:
             walls.append(time.perf_counter() - begin)
             assert answer.status == 200, f"{path}: {answer.status}"
         return statistics.median(walls[WARM_UPS:]), (processor_seconds(self.console.pid) - spent) / ROUNDS
+
+
+def shown(found: Iterable[Figure]) -> list[str]:
+    """Print each figure beside its budget; return the names of those that are over."""
+    over = []
+    for name, value, budget, unit in found:
+        verdict = "" if budget is None else f"budget {budget} {unit}{'' if value <= budget else '   OVER'}"
+        print(f"  {name:<38}{value:>9.2f} {unit:<15}{verdict}", flush=True)
+        over += [name] if budget is not None and value > budget else []
+    return over
 
 
 def text(answer: http.client.HTTPResponse, content: bytes) -> str:

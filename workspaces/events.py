@@ -114,13 +114,13 @@ def of_workspace(workspace: Workspace) -> "QuerySet[Event]":
 
 def newest_of(workspace: Workspace, *kinds: str) -> list[Told]:
     """Return what an overview tells of the newest events of a workspace; with `kinds`, of those about such objects."""
-    found = _told(of_workspace(workspace).filter(object_kind__in=kinds)) if kinds else _newest_of(workspace.pk)
-    return [Told(*columns) for columns in found]
+    return [Told(*columns) for columns in _newest_of(workspace.pk, *kinds)]
 
 
 @prepared
-def _newest_of(workspace: UUID) -> "QuerySet[Event, Any]":
-    return _told(Event.objects.filter(workspace_id=workspace))
+def _newest_of(workspace: UUID, *kinds: str) -> "QuerySet[Event, Any]":
+    found = Event.objects.filter(workspace_id=workspace)
+    return _told(found.filter(object_kind__in=kinds) if kinds else found)
 
 
 def newest_about(subject: Model) -> list[Told]:
