@@ -11,7 +11,7 @@ from ninja import Query, Router
 from ai_llm import api_answers as answers
 from ai_llm import api_checks, api_message, api_provider_keys, api_reads, api_rotation, api_shown, configs, lifecycle
 from ai_llm import api_schemas as shapes
-from ai_llm.api_found import FIELDS, ai_llm, as_id, given_key, provider_key, workspace
+from ai_llm.api_found import FIELDS, ai_llm, as_id, given_key, matching, provider_key, workspace
 from ai_llm.models import AiLlm, Type
 from flashback import etags, idempotency, names
 from flashback.errors import Conflict, Denied, Invalid
@@ -123,17 +123,14 @@ def show_ai_llm(request: HttpRequest, id: UUID) -> answers.AiLlmDetail:
     return answers.AiLlmDetail(ai_llm=found)
 
 
-@router.put(
-    "/ai/llm/{uuid:id}", response=answers.AiLlmSaved, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
-)
+@router.put("/ai/llm/{uuid:id}", response=answers.AiLlmSaved, auth=bearer.write, openapi_extra=etags.HONOURED)
 def update_ai_llm(request: HttpRequest, id: UUID, body: shapes.AiLlmChange) -> answers.AiLlmSaved:
     """Change an AI LLM.
 
     What is absent stays. Another type or destination demands the secret again: a stored secret only goes where it was
     meant for.
     """
-    actor, row = bearer.caller(request).person, ai_llm(request, id)
-    etags.require(request, api_shown.tag(row))
+    actor, row = bearer.caller(request).person, matching(request, id)
     version = row.version if "If-Match" in request.headers else None
     with naming(**FIELDS), transaction.atomic(), events.gathered():
         changed = configs.update(actor, row, version=version, **_changes(actor, body))
@@ -143,16 +140,13 @@ def update_ai_llm(request: HttpRequest, id: UUID, body: shapes.AiLlmChange) -> a
     return answers.AiLlmSaved(ai_llm_id=changed.pk, message="Saved.")
 
 
-@router.delete(
-    "/ai/llm/{uuid:id}", response=Success, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
-)
+@router.delete("/ai/llm/{uuid:id}", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def delete_ai_llm(request: HttpRequest, id: UUID) -> Success:
     """Delete an AI LLM, and purge its credentials.
 
     Refused with 403 and their names while repositories use it.
     """
-    row = ai_llm(request, id)
-    etags.require(request, api_shown.tag(row))
+    row = matching(request, id)
     try:
         configs.delete(bearer.caller(request).person, row)
     except Conflict as conflict:
@@ -161,21 +155,21 @@ def delete_ai_llm(request: HttpRequest, id: UUID) -> Success:
     return Success(message=f"The AI LLM {row.name} is deleted, and its credentials are purged.")
 
 
-@router.post("/ai/llm/{uuid:id}/disable", response=Success, auth=bearer.write)
+@router.post("/ai/llm/{uuid:id}/disable", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def disable_ai_llm(request: HttpRequest, id: UUID) -> Success:
     """Take an AI LLM out of use.
 
     Nothing is lost. Calls pass it by, and scheduled checks and reminders leave it out.
     """
-    row = lifecycle.disable(bearer.caller(request).person, ai_llm(request, id))
+    row = lifecycle.disable(bearer.caller(request).person, matching(request, id))
     etags.show(request, api_shown.tag(row))
     return Success(message=f"{row.name} is disabled.")
 
 
-@router.post("/ai/llm/{uuid:id}/enable", response=Success, auth=bearer.write)
+@router.post("/ai/llm/{uuid:id}/enable", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def enable_ai_llm(request: HttpRequest, id: UUID) -> Success:
     """Put a disabled AI LLM back into use."""
-    row = lifecycle.enable(bearer.caller(request).person, ai_llm(request, id))
+    row = lifecycle.enable(bearer.caller(request).person, matching(request, id))
     etags.show(request, api_shown.tag(row))
     return Success(message=f"{row.name} is enabled.")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from ai_llm.api_schemas import LATER, STATE_HELP
+from ai_llm.api_schemas import AI, LATER, STATE_HELP
 from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Counter, Output, Success, is_none
 
 
@@ -263,6 +263,10 @@ class ProviderShown(Output):
     make_key_url: str = Field(
         description="Where to make a key; may be empty.", examples=["https://platform.openai.com/api-keys"]
     )
+    capabilities: int = Field(
+        default=AI, description="Bit mask: 1 storage, 2 AI, 4 cloud. All of ours are AI.", examples=[AI]
+    )
+    grouping_types: list[Any] = Field(default_factory=list, description="Always empty.", examples=[[]])
 
 
 class ProviderList(Success):

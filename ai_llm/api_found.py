@@ -5,8 +5,9 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from ai_llm import api_reads, provider_keys
+from ai_llm import api_reads, api_shown, provider_keys
 from ai_llm.models import AiLlm, Credential
+from flashback import etags
 from flashback.errors import Invalid, NotFound
 from workspaces import bearer, spaces
 from workspaces.models import User, Workspace
@@ -29,6 +30,13 @@ NOWHERE = UUID(int=0)
 def ai_llm(request: HttpRequest, id: UUID) -> AiLlm:
     """Return the AI LLM of the address. Raises `NotFound`."""
     return ai_llm_of(bearer.caller(request).person, id)
+
+
+def matching(request: HttpRequest, id: UUID) -> AiLlm:
+    """Return the AI LLM of the address, for a change. Raises `NotFound`, and `Stale` for another `If-Match`."""
+    row = ai_llm(request, id)
+    etags.require(request, api_shown.tag(row))
+    return row
 
 
 def ai_llm_of(actor: User, id: UUID) -> AiLlm:

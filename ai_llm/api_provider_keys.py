@@ -20,7 +20,6 @@ from flashback.errors import Denied, Invalid, NotFound
 from flashback.schemas import Success, naming
 from workspaces import bearer
 
-AI = 2  # the bit of AI in the mask of capabilities
 NAMES = {**FIELDS, "type": "provider"}
 STAYS = "A provider key stays in its workspace. Leave this out, or create another one there."
 KEPT_AS_TEXT = ("region", "description", "tenant_id", "subscription_id")
@@ -45,7 +44,7 @@ def list_provider_keys(request: HttpRequest, query: Query[shapes.KeyFilters]) ->
         rows = rows.filter(workspace=as_id(query.workspace_id))
     if query.provider is not None:
         rows = rows.filter(provider=api_shown.TYPES.get(query.provider, query.provider))
-    if query.capability is not None and not query.capability & AI:
+    if query.capability is not None and not query.capability & shapes.AI:
         rows = rows.none()
     return answers.ProviderKeyList(api_keys=api_shown.keys(rows.order_by("-created_at", "pk")))
 
@@ -86,7 +85,7 @@ def show_provider_key(request: HttpRequest, id: UUID) -> answers.ProviderKeyDeta
     "/apikeys/{uuid:id}",
     response=answers.ProviderKeySaved,
     auth=bearer.write,
-    openapi_extra={"parameters": [etags.PARAMETER]},
+    openapi_extra=etags.HONOURED,
 )
 def update_provider_key(request: HttpRequest, id: UUID, body: shapes.ProviderKeyChange) -> answers.ProviderKeySaved:
     """Change a provider key.
@@ -105,9 +104,7 @@ def update_provider_key(request: HttpRequest, id: UUID, body: shapes.ProviderKey
     return answers.ProviderKeySaved(api_key_id=changed.pk, message="Saved.")
 
 
-@router.delete(
-    "/apikeys/{uuid:id}", response=Success, auth=bearer.write, openapi_extra={"parameters": [etags.PARAMETER]}
-)
+@router.delete("/apikeys/{uuid:id}", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def delete_provider_key(request: HttpRequest, id: UUID) -> Success:
     """Delete a provider key, and purge what it holds.
 

@@ -9,7 +9,7 @@ from ninja import Router
 from ai_llm import api_answers as answers
 from ai_llm import api_schemas as shapes
 from ai_llm import api_shown, configs, rotation
-from ai_llm.api_found import FIELDS, ai_llm
+from ai_llm.api_found import FIELDS, matching
 from ai_llm.models import AiLlm
 from flashback import etags
 from flashback.schemas import naming
@@ -26,7 +26,7 @@ router = Router(tags=["Rotation"])
     "/ai/llm/{uuid:id}/rotate",
     response=answers.Rotated,
     auth=bearer.write,
-    openapi_extra={"parameters": [etags.PARAMETER]},
+    openapi_extra=etags.HONOURED,
 )
 def rotate_secret(request: HttpRequest, id: UUID, body: shapes.Rotation) -> answers.Rotated:
     """Rotate the secret of an AI LLM.
@@ -34,8 +34,7 @@ def rotate_secret(request: HttpRequest, id: UUID, body: shapes.Rotation) -> answ
     The new secret is tested. When it works it takes over, and the former one is kept for a while; else it waits for an
     hour, sealed. The status is 200 in both cases; `success` tells them apart. It takes up to 10 seconds.
     """
-    actor, row = bearer.caller(request).person, ai_llm(request, id)
-    etags.require(request, api_shown.tag(row))
+    actor, row = bearer.caller(request).person, matching(request, id)
     typed: dict[str, Any] = {"secret": body.secret or "", "key": body.key or "", "remove_key": body.remove_key}
     with naming(**FIELDS):
         if body.keyless:
@@ -44,54 +43,60 @@ def rotate_secret(request: HttpRequest, id: UUID, body: shapes.Rotation) -> answ
     return _rotated(request, found)
 
 
-@router.post("/ai/llm/{uuid:id}/rotate/retry", response=answers.Rotated, auth=bearer.write)
+@router.post(
+    "/ai/llm/{uuid:id}/rotate/retry", response=answers.Rotated, auth=bearer.write, openapi_extra=etags.HONOURED
+)
 def retry_rotation(request: HttpRequest, id: UUID, body: shapes.Overlap | None = None) -> answers.Rotated:
     """Test the waiting secret again.
 
     It takes over when it works. 409 when none waits.
     """
     keep = (body or shapes.Overlap()).keep
-    return _rotated(request, rotation.retry(bearer.caller(request).person, ai_llm(request, id), keep=keep))
+    return _rotated(request, rotation.retry(bearer.caller(request).person, matching(request, id), keep=keep))
 
 
-@router.post("/ai/llm/{uuid:id}/rotate/take-over", response=answers.Rotated, auth=bearer.write)
+@router.post(
+    "/ai/llm/{uuid:id}/rotate/take-over", response=answers.Rotated, auth=bearer.write, openapi_extra=etags.HONOURED
+)
 def take_over_secret(request: HttpRequest, id: UUID, body: shapes.Overlap | None = None) -> answers.Rotated:
     """Let the waiting secret take over, although its test failed.
 
     409 when none waits.
     """
     keep = (body or shapes.Overlap()).keep
-    row = rotation.take_over(bearer.caller(request).person, ai_llm(request, id), keep=keep)
+    row = rotation.take_over(bearer.caller(request).person, matching(request, id), keep=keep)
     return _moved(request, row, TOOK_OVER)
 
 
-@router.post("/ai/llm/{uuid:id}/rotate/discard", response=answers.Rotated, auth=bearer.write)
+@router.post(
+    "/ai/llm/{uuid:id}/rotate/discard", response=answers.Rotated, auth=bearer.write, openapi_extra=etags.HONOURED
+)
 def discard_secret(request: HttpRequest, id: UUID) -> answers.Rotated:
     """Purge the waiting secret.
 
     409 when none waits.
     """
-    row = rotation.discard(bearer.caller(request).person, ai_llm(request, id))
+    row = rotation.discard(bearer.caller(request).person, matching(request, id))
     return _moved(request, row, "The new secret is discarded. Nothing has changed.", took_over=False)
 
 
-@router.post("/ai/llm/{uuid:id}/return", response=answers.Rotated, auth=bearer.write)
+@router.post("/ai/llm/{uuid:id}/return", response=answers.Rotated, auth=bearer.write, openapi_extra=etags.HONOURED)
 def return_to_former_secret(request: HttpRequest, id: UUID) -> answers.Rotated:
     """Return to the former secret.
 
     The newer one is kept for as long as the former one was. 409 when none is kept.
     """
-    row = rotation.return_to_former(bearer.caller(request).person, ai_llm(request, id))
+    row = rotation.return_to_former(bearer.caller(request).person, matching(request, id))
     return _moved(request, row, "The former secret is used again. The newer one is kept for as long.")
 
 
-@router.post("/ai/llm/{uuid:id}/retire", response=answers.Rotated, auth=bearer.write)
+@router.post("/ai/llm/{uuid:id}/retire", response=answers.Rotated, auth=bearer.write, openapi_extra=etags.HONOURED)
 def retire_former_secret(request: HttpRequest, id: UUID) -> answers.Rotated:
     """Purge the former secret now.
 
     409 when none is kept.
     """
-    row = rotation.retire(bearer.caller(request).person, ai_llm(request, id))
+    row = rotation.retire(bearer.caller(request).person, matching(request, id))
     return _moved(request, row, "The former secret is purged.", took_over=False)
 
 

@@ -1,13 +1,13 @@
 """What the API's operations on AI LLMs, their checks and provider keys take: queries and bodies."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from flashback.schemas import EXAMPLE_ID, CommaList, Id, Input, Moment, OptionalId
+from flashback.schemas import EXAMPLE_ID, CommaList, Filters, Id, Input, Moment, OptionalId
 
 LATER = "2027-03-31T23:59:59.000Z"
+AI = 2  # the bit of AI in the mask of capabilities
 TypeName = Literal["OPENAI", "GOOGLE", "ANTHROPIC", "AWS", "OTHER"]
 ProviderName = Literal["OPENAI", "GOOGLE", "GCP", "ANTHROPIC", "AWS", "OTHER"]
 Keep = Literal["none", "1h", "24h", "7d"]
@@ -17,20 +17,6 @@ STATE_HELP = (
     "accepted, limited, rejected or undecided (the verdict of the check that decided), never (not validated yet), "
     "unavailable (its secret has to be entered again) or disabled"
 )
-
-
-def _absent(value: Any) -> Any:
-    # The public client writes the word where it has no value.
-    return None if value in ("", "undefined", "null") else value
-
-
-Text = Annotated[str | None, BeforeValidator(_absent)]
-
-
-class Filters(BaseModel):
-    """What is asked for in a query string."""
-
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
 
 
 class Paged(Filters):
@@ -45,8 +31,8 @@ class Paged(Filters):
 class AiLlmFilters(Filters):
     """Which AI LLMs are asked for, and in which order."""
 
-    workspace_id: Text = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
-    q: Text = Field(
+    workspace_id: str | None = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
+    q: str | None = Field(
         default=None, max_length=120, description="Only those with this in their name or endpoint.", examples=["prod"]
     )
     ai_type: CommaList = Field(
@@ -75,18 +61,18 @@ class AiLlmFilters(Filters):
 class StatsFilters(Filters):
     """Whose figures are asked for."""
 
-    ai_llm_id: Text = Field(default=None, description="Only those of this AI LLM.", examples=[EXAMPLE_ID])
+    ai_llm_id: str | None = Field(default=None, description="Only those of this AI LLM.", examples=[EXAMPLE_ID])
 
 
 class KeyFilters(Filters):
     """Which provider keys are asked for."""
 
-    workspace_id: Text = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
+    workspace_id: str | None = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
     capability: int | None = Field(
         default=None, ge=0, le=255, description="Bit mask: 1 storage, 2 AI, 4 cloud, 255 all. All of ours are AI.",
         examples=[2],
     )  # fmt: skip
-    provider: Text = Field(
+    provider: str | None = Field(
         default=None, description="Only those of this provider (OPENAI, GCP, ANTHROPIC, AWS, OTHER).", examples=["AWS"]
     )
 

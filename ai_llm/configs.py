@@ -30,7 +30,7 @@ from ai_llm.inputs import (
 )
 from ai_llm.models import AiLlm, Credential
 from flashback import names
-from flashback.errors import Conflict, Invalid
+from flashback.errors import Invalid, Repeated
 from flashback.prepared import prepared
 from workspaces import access, events, spaces
 from workspaces.access import Access
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 
-class AlreadyCreated(Conflict):
+class AlreadyCreated(Repeated):
     """The form was sent before and made `ai_llm`, with other content than this time."""
 
     def __init__(self, ai_llm: AiLlm) -> None:
@@ -279,7 +279,7 @@ def _created_before(
     row: AiLlm, workspace: Workspace, values: dict[str, Any], same_credential: Callable[[AiLlm], bool]
 ) -> AiLlm:
     if row.workspace_id != workspace.pk or row.deleted_at is not None:
-        raise Conflict("This form belongs to an AI LLM that was deleted. Start again with Add AI LLM.")
+        raise Repeated("This form belongs to an AI LLM that was deleted. Start again with Add AI LLM.")
     same = (
         row.type == values["type"]
         and row.endpoint == values["endpoint"]

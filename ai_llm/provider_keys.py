@@ -20,7 +20,7 @@ from ai_llm.inputs import NO_SECRET, SECRET_AGAIN, STAYS, Unchanged, clean_crede
 from ai_llm.models import AiLlm, Credential, Type
 from ai_llm.providers import PROVIDERS
 from flashback import names, outbound
-from flashback.errors import Conflict, Invalid
+from flashback.errors import Conflict, Invalid, Repeated
 from workspaces import access, events
 from workspaces.access import Access
 from workspaces.models import User, Workspace
@@ -38,6 +38,7 @@ USED_ELSEWHERE = (
 NAMED = 5
 REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,58}")
 BEDROCK = "https://bedrock-runtime.{region}.amazonaws.com"
+PLAIN = ("provider", "endpoint", "region")
 TEXTS = {"description": 500, "tenant_id": 120, "subscription_id": 120}
 UNREADABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -75,7 +76,7 @@ def create(
         origin=outbound.origin(endpoint), **values,
     )  # fmt: skip
     if existing := Credential.objects.filter(pk=row.pk).first():
-        return _created_before(existing, row, secret)
+        return _created_before(existing, row, name, secret)
     row.name = clean_name(workspace, name) if name.strip() else _free_name(row)
     row.name_key = names.key(row.name)
     try:
@@ -252,14 +253,12 @@ def _free_name(row: Credential) -> str:
     return next(name for name in offers if names.key(name) not in taken)
 
 
-def _created_before(existing: Credential, row: Credential, secret: str) -> Credential:
-    same = (existing.workspace_id, existing.provider, existing.endpoint) == (
-        row.workspace_id,
-        row.provider,
-        row.endpoint,
-    )
+def _created_before(existing: Credential, row: Credential, name: str, secret: str) -> Credential:
+    same = all(getattr(existing, field) == getattr(row, field) for field in ("workspace_id", *PLAIN, *TEXTS))
+    if name.strip():  # a blank one was made up
+        same = same and existing.name_key == names.key(names.clean(name))
     if not same or not existing.shared or not credentials.holds(existing, secret):
-        raise Conflict("This provider key was already created from this form. Look at what is stored now.")
+        raise Repeated("This provider key was already created from this form. Look at what is stored now.")
     return existing
 
 

@@ -52,9 +52,10 @@ import workspaces.api_second_factor
 import workspaces.api_tokens
 import workspaces.api_users
 import workspaces.api_workspaces
-from flashback import envelope, openapi, parsing
-from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem
+from flashback import envelope, idempotency, openapi, parsing
+from flashback.errors import Conflict, Denied, Invalid, NotFound, Problem, Repeated
 from flashback.redaction import guarding
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT
 from workspaces import bearer
 
 VERSION = "1.0"
@@ -64,6 +65,14 @@ DESCRIPTION = (
     "Moments are ISO 8601 in UTC with milliseconds; counters that may grow large are strings. Within version 1, fields "
     "and addresses are added, and none is changed or taken away."
 )
+# In the place of pydantic's words for Python's types, some of which repeat what was sent.
+WORDS = {
+    "uuid": f"Must be an id (UUID), such as {EXAMPLE_ID}.",
+    "datetime": f"Must be a moment with its zone, such as {EXAMPLE_MOMENT}.",
+    "date": "Must be a day, such as 2026-03-16.",
+    "model": "Must be an object.",
+    "dict": "Must be an object.",
+}
 STATUS: dict[type[Problem], int] = {NotFound: 404, Denied: 403, Conflict: 409, Invalid: 400}
 ROUTERS = (
     workspaces.api.router,
@@ -110,9 +119,8 @@ def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
     status = problem.status or next(code for kind, code in STATUS.items() if isinstance(problem, kind))
     errors = _named(problem.errors) if isinstance(problem, Invalid) else None
     code = getattr(problem, "error_code", None)
-    answer = envelope.problem(
-        status, problem.message, errors=errors, error_code=code, error_message=problem.message if code else None
-    )
+    message = idempotency.REUSED if isinstance(problem, Repeated) else problem.message
+    answer = envelope.problem(status, message, errors=errors, error_code=code, error_message=message if code else None)
     if retry_after := getattr(problem, "retry_after", 0):
         answer.headers["Retry-After"] = str(retry_after)
     if status == 401:
@@ -173,6 +181,8 @@ def _words(error: dict[str, Any]) -> str:
         return "This field is not known here."
     if error["type"] == "missing":
         return "This field is required."
+    if words := WORDS.get(str(error["type"]).partition("_")[0]):
+        return words
     text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return f"{text[:1].upper()}{text[1:]}.".replace("..", ".")
 

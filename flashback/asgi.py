@@ -16,6 +16,7 @@ application = Front(
     https=settings.HTTPS,
     trusted_proxies=settings.TRUSTED_PROXIES,
     ready=health.reasons,
+    origins=settings.API_ORIGINS,
 )
 
 # What is loaded by now stays as long as the process does: the collector of garbage need not look at it ever again.

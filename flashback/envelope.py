@@ -69,7 +69,11 @@ class ApiMiddleware:
         request.path_info = f"{ROOT}/{request.path_info[len(ROOT) :].lstrip('/')}"
         if settings.HTTPS and not request.is_secure():
             return problem(403, "Use https. Over http everybody on the way reads your token: revoke it.")
+        method = request.method
+        if method == "HEAD":  # answered like GET; the server leaves the body out (RFC 9110, 9.3.2)
+            request.method = "GET"
         response = self._enveloped(request, self.get_response(request))
+        request.method = method
         for name, value in request.META.get(ANSWER_HEADERS, {}).items():
             response.headers[name] = value
         return response

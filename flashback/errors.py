@@ -54,6 +54,13 @@ class Conflict(Problem):
     """The input was right once, but something else happened in the meantime (409)."""
 
 
+class Repeated(Conflict):
+    """The id of a row to make was used before, with other content or for what has changed or gone since (409).
+
+    `message` speaks of a form; the API, where the id follows from a header, has words of its own.
+    """
+
+
 @contextmanager
 def collecting(errors: dict[str, str]) -> Iterator[None]:
     """Put what an `Invalid` raised inside says into `errors`, and go on: a form hears all that is wrong at once."""

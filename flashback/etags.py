@@ -11,7 +11,6 @@ from django.http import HttpRequest
 
 from flashback.errors import Conflict
 
-# For `openapi_extra={"parameters": [etags.PARAMETER]}`.
 PARAMETER: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",
@@ -20,6 +19,7 @@ PARAMETER: dict[str, Any] = {
     "schema": {"type": "string", "pattern": '^(\\*|"[!#-~]+")$'},
     "example": "*",
 }
+HONOURED = {"parameters": [PARAMETER]}  # for `openapi_extra`
 ANSWER_HEADERS = "flashback.answer_headers"  # the key in request.META
 
 

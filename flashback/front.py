@@ -9,7 +9,7 @@ import asyncio
 import html
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -35,6 +35,14 @@ CONTENT_TYPE = re.compile(
 LINGER_SECONDS = 2
 LINGER_BYTES = 16 * 1024 * 1024
 READY_SECONDS = 10
+# What is said to programs where the page's words need its title, or a browser.
+TO_PROGRAMS = {
+    400: "The request cannot be read: its address or its headers are not clear.",
+    408: "The request did not arrive in time. Send it again.",
+    414: "The address is too long. Shorten it.",
+    415: "Send JSON, in UTF-8, with the header Content-Type: application/json.",
+    431: "The headers are too large. Send fewer, or shorter ones.",
+}
 
 HEADERS: list[Header] = [
     (name.lower().encode(), value.encode())
@@ -68,7 +76,7 @@ class Front:
 
     `https` says that people reach this server over https. `body_limit` is in bytes, `body_seconds` is the time that a
     client has for its whole body. `ready` returns the reasons why this process should get no requests yet (none when it
-    should); it may block, in a thread of its own.
+    should); it may block, in a thread of its own. Pages of `origins` may read what is refused here under /api.
     """
 
     def __init__(
@@ -80,6 +88,7 @@ class Front:
         https: bool,
         trusted_proxies: Sequence[str],
         ready: Callable[[], list[str]],
+        origins: Iterable[str] = (),
     ) -> None:
         self.pages = pages
         self.body_limit = body_limit
@@ -87,6 +96,7 @@ class Front:
         self.proxies = Proxies(trusted_proxies)
         self.own_headers = [*HEADERS, HSTS] if https else HEADERS
         self.ready = ready
+        self.origins = {origin.encode() for origin in origins}
         self.ready_thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self.ready_answer: asyncio.Future[list[str]] | None = None
 
@@ -147,16 +157,30 @@ class Front:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, refusal: RefusedError) -> None:
         """Send `refusal` as JSON under /api and as a page elsewhere, then close the connection."""
+        more: list[Header] = []
         if scope["path"] == "/api" or scope["path"].startswith("/api/"):
-            kind, body = b"application/json", json.dumps({"success": False, "message": refusal.message})
+            message = TO_PROGRAMS.get(refusal.status, refusal.message)
+            kind, body = b"application/json", json.dumps({"success": False, "message": message})
+            more = [(b"access-control-allow-origin", origin) for origin in self._named(scope["headers"])]
         else:
             kind = b"text/html; charset=utf-8"
             body = PAGE.format(title=html.escape(refusal.title), message=html.escape(refusal.message))
         linger = None if refusal.status == 408 else receive
-        await self._answer(send, refusal.status, kind, body.encode(), close=True, linger=linger)
+        await self._answer(send, refusal.status, kind, body.encode(), more=more, close=True, linger=linger)
+
+    def _named(self, headers: Sequence[Header]) -> list[bytes]:
+        return [value for name, value in headers if name == b"origin" and value in self.origins][:1]
 
     async def _answer(
-        self, send: Send, status: int, kind: bytes, body: bytes, *, close: bool = False, linger: Receive | None = None
+        self,
+        send: Send,
+        status: int,
+        kind: bytes,
+        body: bytes,
+        *,
+        more: Sequence[Header] = (),
+        close: bool = False,
+        linger: Receive | None = None,
     ) -> None:
         """Send one answer with the headers that all answers have.
 
@@ -164,7 +188,7 @@ class Front:
         closes: closing at once would reset it, and the answer would be lost on its way (RFC 9112 section 9.6).
         """
         length = str(len(body)).encode()
-        headers = [(b"content-type", kind), (b"content-length", length), *self.own_headers]
+        headers = [(b"content-type", kind), (b"content-length", length), *self.own_headers, *more]
         if close:
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": status, "headers": headers})

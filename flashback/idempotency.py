@@ -15,6 +15,10 @@ from flashback.errors import Invalid
 
 HEADER = "Idempotency-Key"
 LONGEST = 255
+REUSED = (
+    "This Idempotency-Key was used before: for another request, or for something that was changed or deleted since. "
+    "Send a new key to create one more."
+)
 NAMESPACE = UUID("0b6a7a52-3c0f-4a7e-9a51-0d5f4f1c7e38")
 # For `openapi_extra={"parameters": [idempotency.PARAMETER]}`.
 PARAMETER: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+from flashback import redaction
 from flashback.errors import Invalid
 
 LONGEST = 120
@@ -17,14 +18,16 @@ VARIATIONS = dict.fromkeys((*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
     """Return `text` as it will be stored: NFC, blanks folded to one, none around it.
 
-    Raises `Invalid` for `field` when nothing readable is left, when it is longer than 120 characters, or when it
-    holds control characters or marks that change the direction of text (a name must look like what it is).
+    Raises `Invalid` for `field` when nothing readable is left, when it is longer than 120 characters, when it holds
+    control characters or marks that change the direction of text (a name must look like what it is), or a secret.
     """
     folded = " ".join(unicodedata.normalize("NFC", text.translate(VARIATIONS)).split())
     if not any(unicodedata.category(character)[0] in "LNPS" for character in folded):
         raise Invalid({field: f"Enter a {label.lower()}: letters, figures or signs that can be read."})
     if UNREADABLE in folded:
         raise Invalid({field: f"The {label.lower()} holds a character that could not be read. Type it again."})
+    if redaction.holds_credential(folded):
+        raise Invalid({field: f"This looks like a secret. Names are shown to everybody: enter a {label.lower()}."})
     if len(folded) > LONGEST:
         raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
     hidden = next((c for c in folded if c in UNSEEN or unicodedata.category(c)[0] == "C"), None)

@@ -28,6 +28,15 @@ SENSITIVE = r"secret|key|token|pass|auth|cred|cookie|signature|session|csrf"
 # Quantifiers have an end, so that no line, however made, takes long.
 _NAMED = rf"[\w.-]{{0,60}}?(?:{SENSITIVE})[\w.-]{{0,60}}"
 
+_CREDENTIAL = re.compile(
+    r"\b(?:(?:sk|pk|rk|csk|nvapi|xai|pplx|glpat|pa|tgp_v1|xox[abeoprs])[-_]"
+    r"|(?:gsk|hf|r8|fw|fb[ki]|gh[opsur]|github_pat)_)[\w-]{12,}"
+    r"|\bAIza[\w-]{30,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bABSK[\w+/=]{20,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|\bgAAAA[\w-]{60,}={0,2}"
+)
+# Such a prefix may begin a name as well (pa-frontend-gateway); what nobody makes up has a figure in a long run.
+_RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}")
+
 _RULES = (
     # Whole headers, as `Name: value`, and as names and values in quotes (dict and tuple reprs, JSON).
     (re.compile(r"(?im)\b((?:proxy-)?authorization|(?:set-)?cookie)(\s*:\s*)(?!['\"])[^\r\n]+"), rf"\1\2{MASK}"),
@@ -44,15 +53,7 @@ _RULES = (
     (re.compile(r"(/setup/|/invitation/|/password/reset/key/\w{1,40}-)[^\s?#\"'<>]+"), rf"\1{MASK}"),
     # Values that show by themselves what they are.
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
-    (
-        re.compile(
-            r"\b(?:(?:sk|pk|rk|csk|nvapi|xai|pplx|glpat|pa|tgp_v1|xox[abeoprs])[-_]"
-            r"|(?:gsk|hf|r8|fw|fb[ki]|gh[opsur]|github_pat)_)[\w-]{12,}"
-            r"|\bAIza[\w-]{30,}|\bya29\.[\w.-]{10,}|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bABSK[\w+/=]{20,}"
-            r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|\bgAAAA[\w-]{60,}={0,2}"
-        ),
-        MASK,
-    ),
+    (_CREDENTIAL, MASK),
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\\]")
 
@@ -102,6 +103,11 @@ def mask(text: str) -> str:
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def holds_credential(text: str) -> bool:
+    """Return whether something in `text` shows by its form that it is a credential of a known provider, or ours."""
+    return any(_RANDOM.search(found[0]) for found in _CREDENTIAL.finditer(text))
 
 
 class RedactingFilter(logging.Filter):

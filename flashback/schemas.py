@@ -10,13 +10,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from flashback.errors import Invalid
 
 EXAMPLE_ID = "6f1c2f6e-3f0b-4a51-9d0a-0c3f6f8d2b11"
 EXAMPLE_MOMENT = "2026-03-16T09:30:00.000Z"
+NO_VALUE = ("", "undefined", "null")
 
 
 class Input(BaseModel):
@@ -27,6 +37,17 @@ class Input(BaseModel):
     def given(self) -> dict[str, Any]:
         """Return only what was sent, by Python name: a field that is absent is not one that is null."""
         return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Filters(BaseModel):
+    """What is asked for in a query string. A value that the public client writes for none counts as absent."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: Any) -> Any:
+        return {name: value for name, value in values.items() if value not in NO_VALUE} if values else values
 
 
 class Output(BaseModel):
@@ -44,6 +65,10 @@ def _text(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("must be text")
     return value
+
+
+def _none_if_blank(value: Any) -> Any:
+    return None if value == "" else value
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -73,8 +98,9 @@ Moment = Annotated[
 Counter = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+$")]
 # A list in a query: one parameter, its values joined with commas.
 CommaList = Annotated[list[str], BeforeValidator(_listed)]
-# An id in a body that a form may leave empty: "" is none.
-OptionalId = Annotated[Id | None, BeforeValidator(lambda value: None if value == "" else value)]
+# An id or a moment in a body that a form may leave empty: "" is none.
+OptionalId = Annotated[Id | None, BeforeValidator(_none_if_blank)]
+OptionalMoment = Annotated[Moment | None, BeforeValidator(_none_if_blank)]
 # What the public client sends and this server has no use for. It may hold anything.
 Ignored = Annotated[Any, Field(default=None, description="Accepted and ignored.", examples=[None])]
 

@@ -350,6 +350,7 @@ ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordRes
 # The key of login_failed is login and client address, that of login_failed_anywhere the login alone.
 ACCOUNT_RATE_LIMITS = {
     "login": "10/m/ip",
+    "login_api": "120/m/ip",
     "login_failed": "30/h/ip,5/15m/key",
     "login_failed_anywhere": "100/h/key",
     "reset_password": "20/h/ip,5/h/key",

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from flashback import etags, idempotency, names
-from flashback.errors import Invalid
+from flashback.errors import Invalid, Repeated
 from flashback.schemas import Success, naming
 from repositories import api_attachments, api_keys, api_shown, attachments, repos
 from repositories import api_schemas as shapes
@@ -39,9 +39,12 @@ def create_repository(request: HttpRequest, body: shapes.NewRepo) -> shapes.Repo
     workspace = _workspace(actor, body.workspace_id)
     wanted = _ids(body.repo_ai_llms or [])
     row_id = idempotency.row_id(request, actor.pk, "repository")
+    again = row_id is not None and Repository.objects.filter(pk=row_id).exists()
     with naming(**FIELDS), transaction.atomic(), events.gathered():
         row = repos.create(actor, workspace, name=body.name, id=row_id, **_values(body))
-        if wanted:
+        if again and list(row.attachments.in_order().values_list("ai_llm", flat=True)) != list(dict.fromkeys(wanted)):
+            raise Repeated(repos.FORM_USED)
+        if wanted and not again:
             attachments.attach(actor, row, wanted)
             _allow(actor, row, body.repo_ai_llms)
     return shapes.RepoSaved(repo_id=row.pk, message=f"The repository {row.name} is created.")
@@ -111,7 +114,7 @@ def show_repository(request: HttpRequest, id: UUID) -> shapes.RepoShown:
     return shapes.RepoShown(repo=api_shown.repositories([row])[0])
 
 
-@router.put("/repo/{uuid:id}", response=shapes.RepoSaved, auth=bearer.write)
+@router.put("/repo/{uuid:id}", response=shapes.RepoSaved, auth=bearer.write, openapi_extra=etags.HONOURED)
 def update_repository(request: HttpRequest, id: UUID, body: shapes.RepoChange) -> shapes.RepoSaved:
     """Change a repository, and what is attached to it.
 
@@ -138,7 +141,7 @@ def update_repository(request: HttpRequest, id: UUID, body: shapes.RepoChange) -
     return shapes.RepoSaved(repo_id=row.pk, message="Saved.")
 
 
-@router.delete("/repo/{uuid:id}", response=Success, auth=bearer.write)
+@router.delete("/repo/{uuid:id}", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def delete_repository(request: HttpRequest, id: UUID) -> Success:
     """Delete a repository.
 
@@ -150,7 +153,7 @@ def delete_repository(request: HttpRequest, id: UUID) -> Success:
     return Success(message=f"The repository {row.name} is deleted, and its keys are refused.")
 
 
-@router.post("/repo/{uuid:id}/disable", response=Success, auth=bearer.write)
+@router.post("/repo/{uuid:id}/disable", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def disable_repository(request: HttpRequest, id: UUID) -> Success:
     """Refuse all keys of a repository.
 
@@ -162,7 +165,7 @@ def disable_repository(request: HttpRequest, id: UUID) -> Success:
     return Success(message=f"{row.name} is disabled. Its keys are refused until it is enabled again.")
 
 
-@router.post("/repo/{uuid:id}/enable", response=Success, auth=bearer.write)
+@router.post("/repo/{uuid:id}/enable", response=Success, auth=bearer.write, openapi_extra=etags.HONOURED)
 def enable_repository(request: HttpRequest, id: UUID) -> Success:
     """Let the keys of a disabled repository work again.
 

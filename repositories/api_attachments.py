@@ -44,7 +44,9 @@ def attach_ai_llms(request: HttpRequest, id: UUID, body: shapes.AttachmentList) 
     return shapes.AttachmentsAdded(attachments=_attachments(row), attached=[one.pk for one in new])
 
 
-@router.put("/repo/{uuid:id}/attachments", response=shapes.AttachmentsShown, auth=bearer.write)
+@router.put(
+    "/repo/{uuid:id}/attachments", response=shapes.AttachmentsShown, auth=bearer.write, openapi_extra=etags.HONOURED
+)
 def replace_attachments(request: HttpRequest, id: UUID, body: shapes.AttachmentList) -> shapes.AttachmentsShown:
     """Attach exactly these AI LLMs, in this order.
 
@@ -57,7 +59,12 @@ def replace_attachments(request: HttpRequest, id: UUID, body: shapes.AttachmentL
     return _now(request, row)
 
 
-@router.put("/repo/{uuid:id}/attachments/{uuid:ai_llm}", response=shapes.AttachmentsShown, auth=bearer.write)
+@router.put(
+    "/repo/{uuid:id}/attachments/{uuid:ai_llm}",
+    response=shapes.AttachmentsShown,
+    auth=bearer.write,
+    openapi_extra=etags.HONOURED,
+)
 def change_attachment(
     request: HttpRequest, id: UUID, ai_llm: UUID, body: shapes.AttachmentChange
 ) -> shapes.AttachmentsShown:
@@ -74,7 +81,12 @@ def change_attachment(
     return _now(request, row)
 
 
-@router.delete("/repo/{uuid:id}/attachments/{uuid:ai_llm}", response=shapes.AttachmentsShown, auth=bearer.write)
+@router.delete(
+    "/repo/{uuid:id}/attachments/{uuid:ai_llm}",
+    response=shapes.AttachmentsShown,
+    auth=bearer.write,
+    openapi_extra=etags.HONOURED,
+)
 def detach_ai_llm(request: HttpRequest, id: UUID, ai_llm: UUID) -> shapes.AttachmentsShown:
     """Detach one AI LLM.
 

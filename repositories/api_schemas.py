@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from ai_llm.api_schemas import LATER, Filters, Paged, Text, TypeName
+from ai_llm.api_schemas import LATER, Paged, TypeName
 from ai_llm.models import Type
 from flashback.schemas import (
     EXAMPLE_ID,
@@ -14,6 +14,7 @@ from flashback.schemas import (
     Answer,
     CommaList,
     Counter,
+    Filters,
     Id,
     Ignored,
     Input,
@@ -35,10 +36,12 @@ Patterns = Annotated[list[str], Field(description=PATTERNS, examples=PATTERNS_EX
 class RepoFilters(Filters):
     """Which repositories are asked for."""
 
-    workspace_id: Text = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
-    repo_id: Text = Field(default=None, description="Only this one.", examples=[EXAMPLE_ID])
-    wallet_address: Text = Field(default=None, description="Accepted and ignored.", examples=["undefined"])
-    q: Text = Field(default=None, max_length=120, description="Only those with this in their name.", examples=["chat"])
+    workspace_id: str | None = Field(default=None, description="Only those of this workspace.", examples=[EXAMPLE_ID])
+    repo_id: str | None = Field(default=None, description="Only this one.", examples=[EXAMPLE_ID])
+    wallet_address: str | None = Field(default=None, description="Accepted and ignored.", examples=["undefined"])
+    q: str | None = Field(
+        default=None, max_length=120, description="Only those with this in their name.", examples=["chat"]
+    )
     skip: int = Field(
         default=0, ge=0, le=1_000_000, description="How many to leave out from the beginning.", examples=[0]
     )
@@ -58,7 +61,7 @@ class StatsFilters(Filters):
 class ModelFilters(Paged):
     """Which reachable models are asked for."""
 
-    q: Text = Field(
+    q: str | None = Field(
         default=None, max_length=120, description="Only those with this in their name.", examples=["gpt-4o"]
     )
     ai_llm_id: UUID | None = Field(default=None, description="Only those of this AI LLM.", examples=[EXAMPLE_ID])

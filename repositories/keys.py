@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from ai_llm.models import Type
 from flashback import names, tokens
-from flashback.errors import Conflict, Denied, Invalid, NotFound
+from flashback.errors import Conflict, Denied, Invalid, NotFound, Repeated
 from repositories import bearers, repos
 from repositories import patterns as allow_lists
 from repositories.models import AiApiKey, KeySecret, Repository
@@ -313,7 +313,7 @@ def _refuse_made_before(made: AiApiKey | None, repository: Repository) -> None:
     if made is None:
         return
     if made.repository_id != repository.pk:
-        raise Conflict("This form belongs to another key. Start again with Create AI API key.")
+        raise Repeated("This form belongs to another key. Start again with Create AI API key.")
     raise AlreadyCreated(made)
 
 

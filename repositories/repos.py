@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from flashback import names
-from flashback.errors import Conflict, Invalid, NotFound
+from flashback.errors import Conflict, Invalid, NotFound, Repeated
 from repositories.models import AiApiKey, Mode, Repository, StorageType
 from workspaces import access, events, spaces
 from workspaces.access import Access
@@ -18,6 +18,7 @@ from workspaces.models import User, Workspace
 
 DELETED_KEPT = timedelta(days=30)
 LONGEST_DESCRIPTION = 500
+TOLD = ("workspace_id", "name_key", "description", "storage_type", "mode")
 SAME_NAME = "This workspace already has a repository with this name. Choose another one."
 GONE = "This repository was deleted in the meantime."
 FORM_USED = "This form belongs to a repository that was deleted or changed since. Start again with New repository."
@@ -59,27 +60,28 @@ def create(
 ) -> Repository:
     """Create an empty repository and record `repository.created`.
 
-    `id` is the one that a form carried: sent twice with the same name, it returns the row of the first time. Raises
-    `Denied`, `Invalid` (fields name, description, storage_type, mode), and `Conflict` for the id of another row.
+    `id` is the one that a form carried: sent twice with the same content, it returns the row of the first time.
+    Raises `Denied`, `Invalid` (fields name, description, storage_type, mode), and `Repeated` for the id of another row.
     """
     access.require(actor, workspace, Access.WRITE)
-    pk, name = id or uuid4(), names.clean(name)
-    made = Repository.objects.filter(pk=pk).first()
+    name, values = names.clean(name), _cleaned(description, storage_type, mode)
+    row = Repository(
+        id=id or uuid4(), workspace=workspace, name=name, name_key=names.key(name), created_by=actor, **values
+    )
+    made = Repository.objects.filter(pk=row.pk).first()
     if made is not None:
-        return _made_before(made, workspace, name)
-    _refuse_taken(workspace, name, besides=pk)
-    values = _cleaned(description, storage_type, mode)
-    row = Repository(id=pk, workspace=workspace, name=name, name_key=names.key(name), created_by=actor, **values)
+        return _made_before(made, row)
+    _refuse_taken(workspace, name, besides=row.pk)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
             events.record(actor, "repository.created", row, workspace=workspace, details=_plain(row))
     except IntegrityError:
-        made = Repository.objects.filter(pk=pk).first()
+        made = Repository.objects.filter(pk=row.pk).first()
         if made is None:
             spaces.require_there(workspace)
             raise NameTaken from None
-        return _made_before(made, workspace, name)
+        return _made_before(made, row)
     return row
 
 
@@ -227,9 +229,10 @@ def _refuse_taken(workspace: Workspace, name: str, *, besides: UUID) -> None:
         raise NameTaken
 
 
-def _made_before(row: Repository, workspace: Workspace, name: str) -> Repository:
-    if row.workspace_id != workspace.pk or row.deleted_at is not None or row.name_key != names.key(name):
-        raise Conflict(FORM_USED)
+def _made_before(row: Repository, wanted: Repository) -> Repository:
+    same = all(getattr(row, field) == getattr(wanted, field) for field in TOLD)
+    if row.deleted_at is not None or not same:
+        raise Repeated(FORM_USED)
     return row
 
 

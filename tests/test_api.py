@@ -30,6 +30,14 @@ def test_an_unknown_method_is_405_with_those_that_are_known() -> None:
     assert answer.json()["success"] is False
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/openapi.json", "/user/profile", "/nothing"])
+def test_head_is_answered_like_get(path: str, db: None) -> None:
+    head, get = Api()("HEAD", path), Api()("GET", path)
+    assert head.status_code == get.status_code
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert head.content == b""
+
+
 READ_STRICTLY = {
     "not JSON": b"{",
     "nothing but a blank": b" ",

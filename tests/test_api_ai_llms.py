@@ -14,6 +14,7 @@ from django.utils import timezone
 from ai_llm import configs, credentials, rotation, validation
 from ai_llm.models import AiLlm, Check, Credential
 from ai_llm.sandbox.server import Sandbox
+from flashback import idempotency
 from tests import build
 from tests.api import Api
 from tests.conftest import People
@@ -89,7 +90,7 @@ def test_create_and_list_as_the_client_knows_them(people: People) -> None:
         ({"name": None}, "name", "string"),
         ({"aiType": "AZURE"}, "aiType", "OPENAI"),
         ({"aiType": "openai"}, "aiType", "OPENAI"),
-        ({"workspaceId": "main"}, "workspaceId", "UUID"),
+        ({"workspaceId": "main"}, "workspaceId", "Must be an id (UUID), such as"),
         ({"workspaceId": ...}, "workspaceId", "required"),
         ({"endpoint": ...}, "endpoint", "unless apiKeyUuid"),
         ({"endpoint": None}, "endpoint", "unless apiKeyUuid"),
@@ -124,7 +125,9 @@ def test_a_request_that_is_sent_again_makes_nothing_again(people: People) -> Non
         answers = [api.post(path, body, Idempotency_Key="one") for _ in range(2)]
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[0].content == answers[1].content
-        assert api.post(path, {**body, "secret": NEW_SECRET}, Idempotency_Key="one").status_code == 409
+        for other in ({"secret": NEW_SECRET}, {"name": "another"}):
+            refused = api.post(path, {**body, **other}, Idempotency_Key="one")
+            assert (refused.status_code, refused.json()["message"]) == (409, idempotency.REUSED)
         assert api.post(path, body, Idempotency_Key="a blank").status_code == 400
     assert (AiLlm.objects.count(), Credential.objects.count(), Event.objects.count()) == (1, 2, 2)
 
@@ -358,8 +361,11 @@ def test_an_old_etag_is_refused_and_a_new_one_taken(people: People) -> None:
     first = api.get(path).headers["ETag"]
     second = api.put(path, {"name": "first"}, If_Match=first).headers["ETag"]
     assert first != second == api.get(path).headers["ETag"]
-    for refused in (api.put(path, {"name": "second"}, If_Match=first), api.delete(path, If_Match=first)):
-        assert refused.status_code == 412
+    refusals = [api.put(path, {"name": "second"}, If_Match=first), api.delete(path, If_Match=first)]
+    for change in ("disable", "enable", "rotate/retry", "rotate/take-over", "rotate/discard", "return", "retire"):
+        refusals.append(api.post(f"{path}/{change}", If_Match=first))
+    assert [refused.status_code for refused in refusals] == [412] * 9
+    assert api.get(path).json()["aiLlm"]["disabledAt"] is None
     assert api.put(path, {"name": "third"}, If_Match=f'"other", {second}').status_code == 200
     assert api.delete(path, If_Match="*").status_code == 200
 

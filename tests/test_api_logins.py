@@ -5,6 +5,7 @@ from datetime import timedelta
 import jwt
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
@@ -105,6 +106,27 @@ def test_one_address_may_not_try_without_end(people: People) -> None:
     ]
     assert statuses[:10] == [401] * 10
     assert statuses[10:] == [429] * 2
+
+
+def test_programs_sign_in_as_often_as_they_need_and_only_wrong_passwords_shut_the_door(
+    people: People, settings: object
+) -> None:
+    right = {"email": people.owner.email, "password": build.PASSWORD}
+    assert [Api().post("/user/login", right).status_code for _ in range(15)] == [200] * 15
+    for number in range(10):
+        Api().post("/user/login", {"email": f"{number}@example.com", "password": "x"})
+    assert Api().post("/user/login", right).status_code == 429
+    cache.clear()
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "login_api": "3/m/ip"}
+    answers = [Api().post("/user/login", right) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+    assert answers[-1].headers["Retry-After"] == "60"
+
+
+def test_several_blanks_may_stand_before_a_token(people: People) -> None:
+    token = sign_in(people.reader)["accessToken"]
+    assert Api(None).get("/user/profile", Authorization=f"Bearer   {token}").status_code == 200
+    assert Api(None).get("/user/profile", Authorization="Bearer   ").status_code == 401
 
 
 def test_a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in(people: People) -> None:

@@ -188,7 +188,7 @@ def test_a_second_factor_is_set_up_renewed_and_removed(people: People) -> None:
     assert not second_factor.enabled(people.reader)
     body = {"setupToken": begun["setupToken"], "code": "000000"}
     assert list(api.post("/mfa/enable", body).json()["errors"]) == ["code"]
-    done = api.post("/mfa/enable", {**body, "code": code(begun["secret"])}).json()
+    done = api.post("/mfa/enable", {**body, "code": code(begun["secret"]), "mfaType": "GOOGLE_AUTH"}).json()
     assert len(set(done["recoveryCodes"])) == 10
     assert last().action == "second_factor.enabled"
     status = api.get("/mfa/status").json()["data"]

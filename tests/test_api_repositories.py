@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ai_llm.models import AiLlm
+from flashback import idempotency
 from flashback.api import operations
 from repositories import keys, repos
 from repositories.models import AiApiKey, Repository
@@ -389,7 +390,17 @@ def test_what_is_sent_again_with_its_idempotency_key_is_made_once(api: Api, peop
     made = [api.post("/repo", new(people, *two), Idempotency_Key="repo-1").json() for _ in range(2)]
     assert made[0]["repoId"] == made[1]["repoId"]
     assert attached(api, made[0]["repoId"]) == ["one", "two"]
-    failed(api.post("/repo", new(people, name="other"), Idempotency_Key="repo-1"), 409)
+    for other in (
+        new(people, *two, name="other"),
+        new(people, *reversed(two)),
+        new(people),
+        new(people, *two, mode="MIRROR"),
+    ):
+        assert failed(api.post("/repo", other, Idempotency_Key="repo-1"), 409)["message"] == idempotency.REUSED
+    assert attached(api, made[0]["repoId"]) == ["one", "two"]
+    api.put(f"/repo/{made[0]['repoId']}", {"repoAiLlms": []})
+    failed(api.post("/repo", new(people, *two), Idempotency_Key="repo-1"), 409)
+    assert attached(api, made[0]["repoId"]) == []
     base = f"/repo/{made[0]['repoId']}/ai/apikey"
     first = api.post(base, {"name": "shop", "aiType": "OPENAI"}, Idempotency_Key="key-1").json()
     again = api.post(base, {"name": "shop", "aiType": "OPENAI"}, Idempotency_Key="key-1")

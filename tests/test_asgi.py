@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flashback import forwarded, health, keyring, serving
-from flashback.front import HEADERS_MOST, TARGET_BYTES, Front
+from flashback.front import HEADERS_BYTES, HEADERS_MOST, TARGET_BYTES, Front
 
 LIMIT = 256 * 1024
 THREADS = 4
@@ -176,6 +176,31 @@ def test_the_api_gets_its_refusals_as_an_envelope(door, path):
         "success": False,
         "message": "At most 256 KiB can be sent at once. Send less.",
     }
+
+
+def test_what_is_refused_under_the_api_says_all_of_it_in_one_message(door):
+    heads = {
+        "GET /api/x HTTP/1.1\nHost: x\nAuthorization: a\nAuthorization: b": (400, "The request cannot be read"),
+        f"GET /api/{'a' * TARGET_BYTES} HTTP/1.1\nHost: x": (414, "The address is too long"),
+        "POST /api/x HTTP/1.1\nHost: x\nContent-Type: text/json\nContent-Length: 0": (415, "Send JSON"),
+        f"GET /api/x HTTP/1.1\nHost: x\nX-A: {'a' * HEADERS_BYTES}": (431, "The headers are too large"),
+    }
+    for head, (status, begins) in heads.items():
+        answer = door.send(head)
+        assert answer.status == status
+        assert json.loads(answer.body)["message"].startswith(begins)
+
+
+def test_pages_of_named_origins_may_read_what_is_refused_under_the_api():
+    with running(origins={"https://app.example.com"}) as door:
+        for origin, path, readable in (
+            ("https://app.example.com", "/api/x", True),
+            ("https://app.example.com", "/x", False),
+            ("https://app.example.com.evil", "/api/x", False),
+        ):
+            answer = door.send(f"POST {path} HTTP/1.1\nHost: x\nOrigin: {origin}\nContent-Length: {LIMIT + 1}")
+            assert answer.status == 413
+            assert answer.headers.get("access-control-allow-origin") == (origin if readable else None)
 
 
 def test_a_body_that_does_not_arrive_in_time_is_408():

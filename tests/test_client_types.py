@@ -53,6 +53,7 @@ KEY: Shape = {
     "id": "text", "name": "text", "repoId": "text", "key": "text null", "aiType": "text", "createdAt": "moment",
     "deletedAt": "moment null",
 }  # fmt: skip
+PROVIDER: Shape = {"id": "text", "name": "text", "capabilities": "number", "groupingTypes": "list"}
 EVENT: Shape = {
     "id": "number", "timestamp": "moment", "contextId": "text", "context": "text", "event": "text", "orgId": "text",
     "userId": "text", "userName": "text", "userEmail": "text", "workspaceId": "text null", "jsonData": "text null",
@@ -102,6 +103,7 @@ def answers(people: People) -> dict[str, tuple[dict[str, Any], Shape]]:
         "AI LLM": (api.get("/ai/llm").json()["aiLlms"][0], AI_LLM),
         "figures": (api.get("/ai/llm/stats").json()["stats"][0], STATS),
         "provider key": (provider_keys[0], PROVIDER_KEY),
+        "provider": (api.get("/providers").json()["providers"][0], PROVIDER),
         "repository": (repo, REPO),
         "attached": (repo["aiLlms"][0]["aiLlm"], AI_LLM),
         "key in a repository": (repo["aiApiKeys"][0], KEY),
@@ -159,6 +161,22 @@ def test_an_empty_id_is_none(people: People) -> None:
     assert made.status_code == 200
     assert api.put(f"/ai/llm/{made.json()['aiLlmId']}", {"apiKeyUuid": "", "name": "renamed"}).status_code == 200
     assert api.post("/repo/validate", {"repoId": "", "mode": "NORMAL", "repoBuckets": []}).status_code == 200
+
+
+def test_a_field_that_a_form_left_empty_narrows_nothing(people: People) -> None:
+    api = Api(people.owner)
+    build.ai_llm(people.writer, people.workspace)
+    blank = dict.fromkeys(("from_timestamp", "to_timestamp", "contextId", "userId", "workspaceId"), "")
+    assert api.post("/systemevent", blank).json()["total"] == api.post("/systemevent").json()["total"] > 0
+    for path, names in {
+        "/apikeys": ("workspaceId", "capability", "provider"),
+        "/ai/llm": ("workspaceId", "q", "state", "sort", "page", "skip", "take"),
+        "/repo": ("workspaceId", "repoId", "walletAddress", "skip", "take"),
+        "/organization/invitations": ("state", "take"),
+    }.items():
+        for nothing in ("", "undefined", "null"):
+            query = "&".join(f"{name}={nothing}" for name in names)
+            assert api.get(f"{path}?{query}").json() == api.get(path).json(), query
 
 
 def test_events_may_be_asked_for_without_a_body(people: People) -> None:

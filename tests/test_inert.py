@@ -270,6 +270,29 @@ def test_a_name_that_hides_something_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-4fQ9xT7bLm2Vw8Zk1Rc6Yn3P",
+        "sk-ant-api03-4fQ9xT7bLm2Vw8Zk1Rc6Yn3P",
+        "AKIAIOSFODNN7EXAMPLE",
+        "prod hf_4fQ9xT7bLm2Vw8Zk1Rc6Yn3P",
+    ],
+)
+def test_a_secret_is_no_name_and_is_not_repeated(secret: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        names.clean(secret)
+    assert "looks like a secret" in refused.value.errors["name"]
+    assert secret not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["sk-team-gateway-production", "pa-frontend-2026", "hf_inference_endpoint_eu", "risk-2"]
+)
+def test_a_name_that_only_begins_like_a_secret_is_kept(name: str) -> None:
+    assert names.clean(name) == name
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "\u043f\u0440\u043e\u0434",

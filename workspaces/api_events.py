@@ -10,11 +10,10 @@ from django.db.models import Q
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from flashback.errors import Invalid, NotFound
-from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Id, Input, Moment, Output, Success
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Filters, Input, OptionalId, OptionalMoment, Output, Success
 from workspaces import audit, bearer, reading, spaces
 from workspaces.models import Event, User
 
@@ -46,18 +45,21 @@ EVENTS = [CREATED, UPDATED, DELETED]
 FORMATS = {"csv": "csv", "json": "jsonl"}
 # What an export is, in the words of OpenAPI.
 FILES = {
-    "text/csv": {"schema": {"type": "string"}, "example": "at,action\n2026-03-16T09:30:00.000Z,ai_llm.created\n"},
-    "application/x-ndjson": {"schema": {"type": "string"}, "example": '{"action": "ai_llm.created"}\n'},
+    "text/csv": {
+        "schema": {"type": "string"},
+        "example": '"id","at","action"\r\n"4711","2026-03-16T09:30:00.120+00:00","ai_llm.created"\r\n',
+    },
+    "application/x-ndjson": {"schema": {"type": "string"}, "example": '{"id": 4711, "action": "ai_llm.created"}\n'},
 }
 
 
 class EventsWanted(Input):
     """Which events are asked for. Without times these are the last 24 hours."""
 
-    from_timestamp: Moment | None = Field(
+    from_timestamp: OptionalMoment = Field(
         default=None, alias="from_timestamp", description="Only from then on.", examples=[EXAMPLE_MOMENT]
     )
-    to_timestamp: Moment | None = Field(
+    to_timestamp: OptionalMoment = Field(
         default=None, alias="to_timestamp", description="Only until then.", examples=[EXAMPLE_MOMENT]
     )
     context_id: str | None = Field(
@@ -73,8 +75,8 @@ class EventsWanted(Input):
     event: int | None = Field(
         default=None, ge=0, lt=len(EVENTS), description="0 created, 1 updated, 2 deleted.", examples=[0]
     )
-    user_id: Id | None = Field(default=None, description="Only what this person did.", examples=[EXAMPLE_ID])
-    workspace_id: Id | None = Field(default=None, description="Only in this workspace.", examples=[EXAMPLE_ID])
+    user_id: OptionalId = Field(default=None, description="Only what this person did.", examples=[EXAMPLE_ID])
+    workspace_id: OptionalId = Field(default=None, description="Only in this workspace.", examples=[EXAMPLE_ID])
     show_unread: bool | None = Field(
         default=None, description="true for those alone that you have not read.", examples=[False]
     )
@@ -101,10 +103,8 @@ class EventMarks(Input):
         return [*([] if self.id is None else [self.id]), *(self.ids or [])]
 
 
-class EventExport(BaseModel):
+class EventExport(Filters):
     """Which events the file has. `format` is its form."""
-
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, hide_input_in_errors=True)
 
     format: Literal["csv", "json"] = Field(
         default="json", description="csv, or json for one JSON object on each line.", examples=["csv"]

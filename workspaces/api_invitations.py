@@ -7,10 +7,10 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from flashback.errors import NotFound
-from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Id, Input, Output, Success, is_none, naming
+from flashback.schemas import EXAMPLE_ID, EXAMPLE_MOMENT, Answer, Filters, Id, Input, Output, Success, is_none, naming
 from workspaces import access, bearer, events, invitations, organizations
 from workspaces.access import OrganizationRole
 from workspaces.api_schemas import ROLE
@@ -97,10 +97,8 @@ class InvitationList(Answer):
     total: int = Field(description="How many there are without skip and take.", examples=[1])
 
 
-class InvitationFilters(BaseModel):
+class InvitationFilters(Filters):
     """Which invitations are asked for."""
-
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
     state: Literal["open", "accepted", "withdrawn", "expired"] | None = Field(
         default=None, description="Only those in this state.", examples=["open"]

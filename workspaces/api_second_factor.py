@@ -76,6 +76,7 @@ class SetupCode(Input):
 
     setup_token: str = Field(description="The one of POST /mfa/setup.", max_length=1024, examples=["WyI2Zj…"])
     code: str = Field(description="Six digits that the app shows now.", max_length=40, examples=["123456"])
+    mfa_type: Ignored
 
 
 class RecoveryCodes(Success):

@@ -63,7 +63,7 @@ def show_workspace(request: HttpRequest, workspace_id: UUID) -> WorkspaceAnswer:
     return WorkspaceAnswer(workspace=_whole(found))
 
 
-@router.put("/workspace/{uuid:workspace_id}", response=WorkspaceMade, openapi_extra={"parameters": [etags.PARAMETER]})
+@router.put("/workspace/{uuid:workspace_id}", response=WorkspaceMade, openapi_extra=etags.HONOURED)
 def rename_workspace(request: HttpRequest, workspace_id: UUID, body: WorkspaceChange) -> WorkspaceMade:
     """Give a workspace another name. Needs the role ADMIN in it.
 
@@ -80,7 +80,7 @@ def rename_workspace(request: HttpRequest, workspace_id: UUID, body: WorkspaceCh
     return WorkspaceMade(workspace=_row(found))
 
 
-@router.delete("/workspace/{uuid:workspace_id}", response=Success, openapi_extra={"parameters": [etags.PARAMETER]})
+@router.delete("/workspace/{uuid:workspace_id}", response=Success, openapi_extra=etags.HONOURED)
 def delete_workspace(request: HttpRequest, workspace_id: UUID) -> Success:
     """Delete an empty workspace. Needs the role ADMIN in it.
 

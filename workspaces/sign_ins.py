@@ -33,14 +33,16 @@ class Inactive(Denied):
 
 @sensitive_variables("password")
 def by_password(request: HttpRequest, email: str, password: str) -> User:
-    """Return the person with this e-mail address and password. Attempts count together with those of the console.
+    """Return the person with this e-mail address and password. Wrong ones count together with those of the console.
 
     Records nothing for a right password, and `person.sign_in_failed` for a wrong one. Raises `Refused`, `Inactive` and
     `TooMany`; an unknown address takes the time of a known one.
     """
     email = email.strip().lower()
     adapter = get_adapter(request)
-    if not ratelimit.consume(request, app=APP, action="login"):
+    # Programs sign in more often than people; only wrong passwords count against what the sign-in page takes.
+    guesses_left = ratelimit.consume(request, app=APP, action="login", dry_run=True)
+    if not guesses_left or not ratelimit.consume(request, app=APP, action="login_api"):
         raise TooMany(TOO_MANY, retry_after=MINUTE)
     try:
         # Without a password allauth would not even hash.
@@ -48,6 +50,7 @@ def by_password(request: HttpRequest, email: str, password: str) -> User:
     except ValidationError:
         raise TooMany(TOO_MANY, retry_after=adapter.seconds_to_wait(request, email) or MINUTE) from None
     if person is None:
+        ratelimit.consume(request, app=APP, action="login")
         raise Refused(WRONG)
     if not person.is_active:
         raise Inactive(INACTIVE)

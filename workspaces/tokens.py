@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from flashback import names
 from flashback import tokens as bearers
-from flashback.errors import Conflict, Denied, Invalid, TooMany
+from flashback.errors import Conflict, Denied, Invalid, Repeated, TooMany
 from workspaces import access, events
 from workspaces.access import TOKENS_MAY_NOT, Access
 from workspaces.models import User, Workspace
@@ -223,7 +223,7 @@ def _refuse_made_before(pk: UUID, actor: User, workspace: Workspace | None) -> N
     if made is None:
         return
     if made.user_id != actor.pk or made.workspace_id != (workspace.pk if workspace else None):
-        raise Conflict("This form belongs to another token. Start again with Create API token.")
+        raise Repeated("This form belongs to another token. Start again with Create API token.")
     raise AlreadyCreated(made)
 
 
