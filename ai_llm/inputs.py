@@ -58,6 +58,7 @@ def _named(workspace: UUID, key: str) -> "QuerySet[AiLlm, Any]":
 
 def clean_endpoint(endpoint: str, type: str) -> str:
     """Return `endpoint` in its canonical form. Raises `Invalid` with what to do; asks the network nothing."""
+    names.refuse_secret(endpoint, field="endpoint")
     examination = doctor.examine(endpoint, type)
     fault = next((finding for finding in examination.findings if finding.severity == "error"), None)
     if fault is not None:

@@ -232,6 +232,7 @@ def clean_text(field: str, text: str) -> str:
         raise Invalid({field: f"The {label} holds a character that cannot be shown. Type it again."})
     if len(cleaned) > TEXTS[field]:
         raise Invalid({field: f"The {label} has {len(cleaned)} characters; at most {TEXTS[field]} are possible."})
+    names.refuse_secret(cleaned, field=field)
     return cleaned
 
 

@@ -26,8 +26,7 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
         raise Invalid({field: f"Enter a {label.lower()}: letters, figures or signs that can be read."})
     if UNREADABLE in folded:
         raise Invalid({field: f"The {label.lower()} holds a character that could not be read. Type it again."})
-    if redaction.holds_credential(folded):
-        raise Invalid({field: f"This looks like a secret. Names are shown to everybody: enter a {label.lower()}."})
+    refuse_secret(folded, field=field)
     if len(folded) > LONGEST:
         raise Invalid({field: f"The {label.lower()} has {len(folded)} characters; at most {LONGEST} are possible."})
     hidden = next((c for c in folded if c in UNSEEN or unicodedata.category(c)[0] == "C"), None)
@@ -45,6 +44,14 @@ def clean(text: str, *, field: str = "name", label: str = "Name") -> str:
     if len(key(folded)) > LONGEST_KEY:
         raise Invalid({field: f"The {label.lower()} uses signs that stand for whole words. Write them out."})
     return folded
+
+
+def refuse_secret(text: str, *, field: str) -> None:
+    """Raise `Invalid` for `field` when a secret was entered where everybody reads it, and the audit log keeps it."""
+    if redaction.holds_credential(text):
+        raise Invalid(
+            {field: "This looks like a secret, and everybody here can read this field. Enter something else."}
+        )
 
 
 def key(text: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from flashback import names
-from flashback.errors import Conflict, Invalid, NotFound, Repeated
+from flashback.errors import Conflict, Invalid, NotFound, Repeated, collecting
 from repositories.models import AiApiKey, Mode, Repository, StorageType
 from workspaces import access, events, spaces
 from workspaces.access import Access
@@ -209,8 +209,10 @@ def _set(actor: User, repository: Repository, *, disabled: bool) -> Repository:
 
 
 def _cleaned(description: str, storage_type: str, mode: str) -> dict[str, str]:
-    errors = {}
+    errors: dict[str, str] = {}
     description = " ".join(description.replace("\0", "").encode("utf-8", "ignore").decode().split())
+    with collecting(errors):
+        names.refuse_secret(description, field="description")
     if len(description) > LONGEST_DESCRIPTION:
         errors["description"] = (
             f"The description has {len(description)} characters; at most {LONGEST_DESCRIPTION} are possible."

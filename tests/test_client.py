@@ -6,6 +6,7 @@ The client is our transcription of it (`tests/typescript_client.py`), over a rea
 import http.client
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -111,6 +112,12 @@ def test_the_token_that_stays_is_ignored_where_nobody_has_to_be_signed_in(place:
 
 def test_a_wrong_password_is_an_error_with_data(place: Place) -> None:
     assert thrown(place.client().login, email=EMAIL, password="wrong").status in {400, 401, 403}
+
+
+def test_programs_that_start_together_all_get_in(place: Place) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        found = list(pool.map(lambda _: place.client().login(email=EMAIL, password=PASSWORD), range(12)))
+    assert all(one["success"] for one in found)
 
 
 def test_people_of_the_organization(place: Place) -> None:
@@ -402,6 +409,32 @@ def test_a_secret_in_the_wrong_field_comes_back_nowhere(place: Place) -> None:
             answer = place.owner.fetch("POST", f"{place.url}/ai/llm", stringify(body))
             assert answer.status == 400, (field, answer.body)
             assert SECRETS.openai.encode() not in answer.body, field
+
+
+def test_a_secret_where_everybody_reads_is_refused(place: Place) -> None:
+    workspace, secret = place.workspace(), "sk-proj-4fQ9xT7bLm2Vw8Zk1Rc6Yn3P"
+    stored = {"key": "", "secret": SECRETS.openai, "provider": "OTHER", "workspaceId": workspace}
+    repo_id, row = repo(place, workspace), place.ai_llm(workspace)
+    for call, *arguments in (
+        (place.owner.call, "POST", "/workspace", {"name": secret}),
+        (place.owner.call, "PUT", f"/ai/llm/{row}", {"name": secret}),
+        (
+            place.owner.call,
+            "PUT",
+            f"/ai/llm/{row}",
+            {"endpoint": f"https://llm.example.com/{secret}/v1", "secret": WRONG},
+        ),
+        (place.owner.call, "PUT", f"/repo/{repo_id}", {"name": secret}),
+        (place.owner.call, "PUT", f"/repo/{repo_id}", {"description": f"The key is {secret}."}),
+        (place.owner.call, "POST", f"/repo/{repo_id}/ai/apikey", {"name": secret, "aiType": "OPENAI"}),
+        (place.owner.call, "POST", "/apikeys", {**stored, "endpoint": place.provider, "description": secret}),
+    ):
+        refused = thrown(call, *arguments)
+        assert refused.status == 400
+        assert "looks like a secret" in refused.data["message"]
+        assert secret not in str(refused.data)
+    place.owner.get_system_events(skip=0, take=100)
+    assert secret.encode() not in place.owner.seen[-1].body
 
 
 def test_a_body_in_chunks_is_read_like_any_other_and_bounded_like_any_other(place: Place) -> None:

@@ -1,5 +1,6 @@
 """Who came in, who went out, and who was kept out, as events of the audit log."""
 
+import threading
 from typing import Any
 
 from allauth.account.adapter import get_adapter
@@ -17,6 +18,7 @@ WRONG = "The e-mail address or the password is not right."
 INACTIVE = "This account is not active. An administrator of your organization can help."
 TOO_MANY = "Too many attempts. Try again later, or reset your password."
 MINUTE = 60
+_turns = tuple(threading.Lock() for _ in range(64))
 
 
 class Refused(Denied):
@@ -45,8 +47,9 @@ def by_password(request: HttpRequest, email: str, password: str) -> User:
     if not guesses_left or not ratelimit.consume(request, app=APP, action="login_api"):
         raise TooMany(TOO_MANY, retry_after=MINUTE)
     try:
-        # Without a password allauth would not even hash.
-        person = adapter.authenticate(request, email=email, password=password or " ")
+        with _turn(f"{email} {ratelimit.get_ip(request)}"):
+            # Without a password allauth would not even hash.
+            person = adapter.authenticate(request, email=email, password=password or " ")
     except ValidationError:
         raise TooMany(TOO_MANY, retry_after=adapter.seconds_to_wait(request, email) or MINUTE) from None
     if person is None:
@@ -55,6 +58,15 @@ def by_password(request: HttpRequest, email: str, password: str) -> User:
     if not person.is_active:
         raise Inactive(INACTIVE)
     return User.objects.select_related("organization").get(pk=person.pk)
+
+
+def _turn(who: str) -> threading.Lock:
+    """Return the lock that sign-ins of one person from one address share.
+
+    An attempt counts as a wrong one until its password is found right; more than five at once would shut each other
+    out.
+    """
+    return _turns[hash(who) % len(_turns)]
 
 
 def succeeded(person: User) -> None:
