@@ -123,12 +123,6 @@ def test_programs_sign_in_as_often_as_they_need_and_only_wrong_passwords_shut_th
     assert answers[-1].headers["Retry-After"] == "60"
 
 
-def test_several_blanks_may_stand_before_a_token(people: People) -> None:
-    token = sign_in(people.reader)["accessToken"]
-    assert Api(None).get("/user/profile", Authorization=f"Bearer   {token}").status_code == 200
-    assert Api(None).get("/user/profile", Authorization="Bearer   ").status_code == 401
-
-
 def test_a_refresh_token_is_good_once_and_its_second_use_ends_the_sign_in(people: People) -> None:
     first = sign_in(people.owner)
     second = Api("stale").post("/user/refresh", {"refresh_token": first["refreshToken"]}).json()

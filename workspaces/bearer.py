@@ -95,7 +95,6 @@ class Bearer(HttpBearer):
     def __call__(self, request: HttpRequest) -> Caller:
         """Return the caller. Raises a problem with status 401, 403 or 429."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        token = token.lstrip(" ")  # RFC 9110, 11.4 lets several blanks stand before it
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated(MISSING)
         return self.authenticate(request, token)
