@@ -49,10 +49,11 @@ HEADERS: list[Header] = [
     for name, value in {**EVERY_ANSWER, "Cache-Control": NO_STORE, "Vary": ", ".join(VARY)}.items()
 ]
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-PAGE = """<!doctype html>
+TITLE, MESSAGE = "%title%", "%message%"  # where a refusal's words go in its page
+PLAIN_PAGE = f"""<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>{title} - Flashback</title></head>
-<body><main><h1>{title}</h1><p>{message}</p></main></body>
+<head><meta charset="utf-8"><title>{TITLE} · Flashback</title></head>
+<body><main><h1>{TITLE}</h1><p>{MESSAGE}</p></main></body>
 </html>
 """
 
@@ -76,7 +77,8 @@ class Front:
 
     `https` says that people reach this server over https. `body_limit` is in bytes, `body_seconds` is the time that a
     client has for its whole body. `ready` returns the reasons why this process should get no requests yet (none when it
-    should); it may block, in a thread of its own. Pages of `origins` may read what is refused here under /api.
+    should); it may block, in a thread of its own. Pages of `origins` may read what is refused here under /api. `page`
+    is the page of a refusal elsewhere, with `TITLE` and `MESSAGE` in it.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Front:
         trusted_proxies: Sequence[str],
         ready: Callable[[], list[str]],
         origins: Iterable[str] = (),
+        page: str = PLAIN_PAGE,
     ) -> None:
         self.pages = pages
         self.body_limit = body_limit
@@ -97,6 +100,7 @@ class Front:
         self.own_headers = [*HEADERS, HSTS] if https else HEADERS
         self.ready = ready
         self.origins = {origin.encode() for origin in origins}
+        self.page = page
         self.ready_thread = ThreadPoolExecutor(1, thread_name_prefix="ready")
         self.ready_answer: asyncio.Future[list[str]] | None = None
 
@@ -164,7 +168,7 @@ class Front:
             more = [(b"access-control-allow-origin", origin) for origin in self._named(scope["headers"])]
         else:
             kind = b"text/html; charset=utf-8"
-            body = PAGE.format(title=html.escape(refusal.title), message=html.escape(refusal.message))
+            body = self.page.replace(TITLE, html.escape(refusal.title)).replace(MESSAGE, html.escape(refusal.message))
         linger = None if refusal.status == 408 else receive
         await self._answer(send, refusal.status, kind, body.encode(), more=more, close=True, linger=linger)
 

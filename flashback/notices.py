@@ -11,10 +11,10 @@ from django.urls import reverse
 
 
 class Undo(TypedDict):
-    """A form with one button: where it posts to, what it sends, and what the button says."""
+    """A form with one button: where it posts to, what it sends (names and values), and what the button says."""
 
     url: str
-    fields: dict[str, str]
+    sent: list[tuple[str, str]]
     label: str
 
 
@@ -28,10 +28,12 @@ def done(
 ) -> None:
     """Say `text` on the next page, beside a button that posts `fields` to the named route of the inverse act.
 
-    `fields` must hold no secret: they lie in the session until they are shown.
+    A field with a list is sent once for each of its values. `fields` must hold no secret: they lie in the session until
+    they are shown.
     """
-    sent = {name: str(value) for name, value in (fields or {}).items()}
-    undo = Undo(url=reverse(route, args=arguments), fields=sent, label=label)
+    several = {name: value if isinstance(value, list) else [value] for name, value in (fields or {}).items()}
+    sent = [(name, str(one)) for name, values in several.items() for one in values]
+    undo = Undo(url=reverse(route, args=arguments), sent=sent, label=label)
     messages.success(request, text, extra_tags=json.dumps(undo))
 
 

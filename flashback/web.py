@@ -143,19 +143,20 @@ class HtmxPagesMiddleware:
 
 def current_path(request: HttpRequest) -> str:
     """Return the path of the page that an htmx request came from, "/" when it names none of this host."""
-    current = request.headers.get("HX-Current-URL", "")
-    if not url_has_allowed_host_and_scheme(current, {request.get_host()}):
-        return "/"
-    parts = urlsplit(current)
-    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else "/"
+    return _path_here(request, request.headers.get("HX-Current-URL", "")) or "/"
 
 
 def came_from(request: HttpRequest) -> str:
-    """Return the path of the page whose link led here, "" for a page of another host or none."""
-    page = request.headers.get("Referer", "")
-    path = urlsplit(page).path if url_has_allowed_host_and_scheme(page, {request.get_host()}) else ""
-    return path if path.startswith("/") and not path.startswith("//") else ""  # // would lead to another host
+    """Return the path, with its query, of the page whose link led here, "" for a page of another host or none."""
+    return _path_here(request, request.headers.get("Referer", ""))
+
+
+def _path_here(request: HttpRequest, address: str) -> str:
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}):
+        return ""
+    parts = urlsplit(address)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return path if path.startswith("/") and url_has_allowed_host_and_scheme(path, None) else ""  # // leads elsewhere
 
 
 def leave(request: HttpRequest, path: str) -> HttpResponse:
@@ -225,10 +226,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token is missing or old."""
-    return problem_page(
-        request, 403, "This page was open for too long or came from another site. Go back, reload, and send it again."
-    )
+    """Answer a form whose token is missing or old, with the way back to its page."""
+    page = current_path(request) if getattr(request, "htmx", False) else came_from(request)
+    return render(request, "problem.html", {"status": 403, "again": page or "/"}, status=403)
 
 
 def layout(request: HttpRequest) -> dict[str, Any]:

@@ -529,7 +529,33 @@ def test_following_a_link_keeps_the_frame_and_moves_focus_to_the_heading(browser
 def test_a_refused_request_is_never_silent(browser: Browser, guide: str, status: int, shown: str) -> None:
     tab = open_page(browser, guide)
     tab.evaluate(f"htmx.ajax('GET', '/status/{status}', '#main')")
-    tab.locator(shown).get_by_text(str(status)).wait_for()
+    told = ui.PROBLEMS[413].title if status == 413 else str(status)  # without a page of its own, the number
+    tab.locator(shown).get_by_text(told).wait_for()
+
+
+@pytest.mark.browser
+def test_a_page_about_a_problem_is_said_once(browser: Browser, guide: str) -> None:
+    tab = open_page(browser, guide)
+    tab.evaluate("htmx.ajax('GET', '/status/403', '#main')")
+    expect(tab.locator("main [data-problem]")).to_be_visible()
+    expect(tab.locator("#toasts > *")).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("status", [403, 404, 409, 429, 500])
+def test_what_was_typed_survives_a_refusal_which_stays_until_it_is_dismissed(
+    browser: Browser, guide: str, status: int
+) -> None:
+    tab = open_page(browser, guide)
+    form = f'<form hx-post="/status/{status}"><input class="input" name="typed"><button>Send</button></form>'
+    tab.evaluate("form => htmx.swap('#main', form, {swapStyle: 'innerHTML'})", form)
+    tab.locator("[name=typed]").fill("mine")
+    tab.get_by_role("button", name="Send").click()
+    told = tab.get_by_role("status").filter(has_text="What you typed is still here.")
+    expect(told).to_contain_text("(500)" if status == 500 else ui.PROBLEMS[status].title)
+    expect(tab.locator("[name=typed]")).to_have_value("mine")
+    told.get_by_role("button", name="Dismiss").click()
+    expect(tab.locator("#toasts > *")).to_have_count(0)
 
 
 @pytest.mark.browser

@@ -287,7 +287,15 @@ def ask(client: Client, base: str, act: str, rows: list[AiLlm]) -> object:
 
 
 def go(client: Client, base: str, act: str, rows: list[AiLlm], typed: str = "") -> object:
-    return client.post(f"{base}/llm/selected/{act}", {"ids": [row.pk for row in rows], "typed": typed})
+    """Answer the page that asks."""
+    sent = {"ids": [row.pk for row in rows], "typed": typed, "asked": 1}
+    return client.post(f"{base}/llm/selected/{act}", sent)
+
+
+def press(client: Client, base: str, act: str, rows: list[AiLlm], **headers: str) -> object:
+    """Press the button of the list, as scripts do."""
+    sent = {"ids": [row.pk for row in rows]}
+    return client.post(f"{base}/llm/selected/{act}", sent, headers={"HX-Request": "true", **headers})
 
 
 def test_the_list_offers_them_without_scripts(client: Client, base: str, three: list[AiLlm]) -> None:
@@ -299,19 +307,50 @@ def test_the_list_offers_them_without_scripts(client: Client, base: str, three: 
 def test_many_are_disabled_and_enabled_again(client: Client, base: str, three: list[AiLlm], people: People) -> None:
     build.repository(people.writer, people.workspace, three[0])
     asked = text(ask(client, base, "disable", three[:2]))
-    for said in ("Disable 2 AI LLMs?", "one in 1 repository", "two", "Type 2 to confirm"):
+    for said in ("Disable 2 AI LLMs?", "one in 1 repository", "two"):
         assert said in asked
     assert "three" not in asked
-    for typed in ("", "3", "yes"):
-        assert go(client, base, "disable", three[:2], typed).status_code == 422
+    assert "to confirm" not in asked
     assert [stored(row).state for row in three] == ["never"] * 3
-    assert go(client, base, "disable", three[:2], " 2 ").headers["location"] == f"{base}/llm"
+    assert go(client, base, "disable", three[:2]).headers["location"] == f"{base}/llm"
     assert [stored(row).state for row in three] == ["disabled", "disabled", "never"]
     assert "2 AI LLMs disabled." in text(client.get(f"{base}/llm"))
     assert "to confirm" not in text(ask(client, base, "enable", three))
     go(client, base, "enable", three)
     assert [stored(row).state for row in three] == ["never"] * 3
     assert actions().count("ai_llm.enabled") == 2
+
+
+def test_many_are_disabled_at_once_and_undone_where_no_repository_uses_them(
+    client: Client, base: str, three: list[AiLlm]
+) -> None:
+    lifecycle.disable(three[0].created_by, three[0])
+    shown = f"http://testserver{base}/llm?sort=-name"
+    answer = press(client, base, "disable", three, **{"HX-Current-URL": shown})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{base}/llm?sort=-name")
+    assert [stored(row).state for row in three] == ["disabled"] * 3
+    listed = client.get(f"{base}/llm").content.decode()
+    form = re.search(r'<div class="notice success">.*?<form.*?action="([^"]+)".*?</form>', listed, re.DOTALL)
+    assert form is not None
+    assert "3 AI LLMs disabled." in form[0]
+    assert form[1] == f"{base}/llm/selected/enable"
+    undone = re.findall(r'name="(ids|asked)" value="([^"]+)"', form[0])
+    assert sorted(undone) == sorted([("asked", "1"), *(("ids", str(row.pk)) for row in three[1:])])
+    client.post(form[1], {"ids": [value for name, value in undone if name == "ids"], "asked": 1})
+    assert [stored(row).state for row in three] == ["disabled", "never", "never"]
+
+
+def test_disabling_what_repositories_use_asks_first_and_undoing_does_not(
+    client: Client, base: str, three: list[AiLlm], people: People
+) -> None:
+    build.repository(people.writer, people.workspace, three[1])
+    address = f"{base}/llm/selected/disable?ids={three[0].pk}&ids={three[1].pk}"
+    assert press(client, base, "disable", three[:2]).headers["location"] == address
+    assert [stored(row).state for row in three] == ["never"] * 3
+    assert "two in 1 repository" in text(client.get(address))
+    assert press(client, base, "enable", three).status_code == 303
+    go(client, base, "disable", three[:2])
+    assert [stored(row).state for row in three] == ["disabled", "disabled", "never"]
 
 
 def test_many_are_deleted_after_the_words_are_typed(client: Client, base: str, three: list[AiLlm]) -> None:
@@ -367,7 +406,7 @@ def test_at_most_fifty_are_taken(client: Client, base: str, people: People) -> N
         for n in range(51)
     )
     assert "Disable 50 AI LLMs?" in text(ask(client, base, "disable", rows))
-    go(client, base, "disable", rows, "50")
+    go(client, base, "disable", rows)
     assert AiLlm.objects.filter(disabled_at=None).count() == 1
 
 

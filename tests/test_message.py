@@ -654,6 +654,7 @@ def test_with_scripts_the_answer_is_the_piece_and_the_state(client: Client, make
     assert 'id="state" hx-swap-oob="innerHTML"' in piece
     assert "The state above is from this message" in piece
     assert ">gpt-4.1<" in re.sub(r"\s", "", piece)
+    assert '<div id="messages" hx-swap-oob="innerHTML"></div>' in piece  # what was said of an earlier act is over
 
 
 def test_a_message_that_decided_nothing_shows_its_own_strip(client: Client, make: Make) -> None:

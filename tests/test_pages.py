@@ -103,6 +103,20 @@ def test_an_empty_workspace_starts_the_wizard(client: Client, base: str, people:
         assert f'href="{base}/llm/new"' in page.content.decode()
 
 
+def test_a_new_ai_llm_says_once_that_it_is_not_validated_yet(client: Client, base: str, people: People) -> None:
+    row = build.ai_llm(people.writer, people.workspace)
+    page = client.get(f"{base}/llm/{row.pk}").content.decode()
+    card = page.partition('id="state-heading"')[2].partition("</section>")[0]
+    assert card.count("ot validated yet") == 1
+
+
+def test_where_no_workspace_is_nothing_of_the_menu_is_marked(client: Client, base: str) -> None:
+    found, missing = client.get(base), client.get("/w/nowhere/ai")
+    assert (found.status_code, missing.status_code) == (200, 404)
+    assert 'aria-current="page"' in found.content.decode()
+    assert 'aria-current="page"' not in missing.content.decode()
+
+
 def test_an_empty_page_has_one_primary_action(client: Client, people: People) -> None:
     for path in ("ai", "ai/llm", "ai/keys", "repositories", "repositories/inventory"):
         page = client.get(f"/w/{people.workspace.slug}/{path}").content.decode()

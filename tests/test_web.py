@@ -320,6 +320,22 @@ def refused(owner: Visitor, answer: Answer) -> None:
     assert owner.post(f"{NEW}?type=OPENAI", {"name": ""}).status == 422  # the right one still works
 
 
+def test_a_form_that_is_too_old_leads_back_to_its_page(owner: Visitor) -> None:
+    page = f"{NEW}?type=OPENAI&name=x"
+    here = {"Referer": f"http://127.0.0.1:{owner.port}{page}"}
+    for headers in (here, {**HTMX, "HX-Current-URL": here["Referer"]}):
+        answer = owner.post(f"{NEW}?type=OPENAI", {"csrfmiddlewaretoken": "x"}, **headers)
+        assert 'href="/w/main/ai/llm/new?type=OPENAI&amp;name=x"' in answer.text
+        assert "A role that is given" not in answer.text
+
+
+def test_what_never_reached_the_pages_is_refused_on_a_page_like_theirs(owner: Visitor) -> None:
+    answer = owner.ask("POST", NEW, b"x" * 300_000, **FORM)
+    assert re.search(r'<link rel="stylesheet" href="/static/css/app\.\w+\.css">', answer.text)
+    assert "<h1>That is too much</h1>" in answer.text
+    assert 'href="/"' in answer.text
+
+
 def test_a_form_without_origin_and_referer_passes_with_its_token(owner: Visitor) -> None:
     assert owner.post(f"{NEW}?type=OPENAI", {"name": ""}, Origin=None).status == 422
 

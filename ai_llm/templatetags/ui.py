@@ -109,6 +109,12 @@ PROBLEMS = {
         "triangle-alert",
     ),
 }
+STALE = Words(
+    "This form is too old",
+    "This page was open for too long or came from another site.",
+    "Nothing was changed. Go back to copy what you typed, load the page again, and send it once more.",
+    "refresh-cw",
+)
 UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "min"))
 
 
@@ -148,8 +154,13 @@ def stage(state: str) -> State:
 
 
 @register.simple_tag
-def problem_words(status: int) -> Words:
-    """Return what the page for an HTTP status says; an unknown one reads like 500 (or 400 below that)."""
+def problem_words(status: int, again: str = "") -> Words:
+    """Return what the page for an HTTP status says; an unknown one reads like 500 (or 400 below that).
+
+    `again` is the address of the page whose form was too old.
+    """
+    if again:
+        return STALE
     return PROBLEMS.get(status) or PROBLEMS[500 if status >= 500 else 400]
 
 

@@ -3,7 +3,6 @@ const root = document.documentElement;
 const THEMES = { auto: "automatic", light: "light", dark: "dark" };
 
 // --- Where the focus goes after a page or a part of one was replaced ---
-
 function focusStart(within) {
   const start = within.querySelector("#errors") || within.querySelector("[autofocus]") || within.querySelector("h1");
   if (!start) return;
@@ -18,7 +17,6 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 
 // --- Menus (details elements) ---
-
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== except) menu.open = false;
 }
@@ -31,7 +29,6 @@ document.addEventListener("focusout", (event) => {
 });
 
 // --- Theme ---
-
 function nameTheme() {
   const name = `Theme: ${THEMES[root.dataset.theme || "auto"]}`;
   for (const button of document.querySelectorAll("[data-theme-switch]")) {
@@ -41,27 +38,22 @@ function nameTheme() {
 }
 
 // --- Toasts ---
-
+// What went wrong stays until it is closed, or until something else is tried.
 function toast(text, tone = "info") {
   const box = document.createElement("div");
   box.className = `toast ${tone}`;
-  box.textContent = text;
+  box.append(text);
   document.getElementById("toasts").append(box);
-  setTimeout(() => box.remove(), tone === "bad" ? 12000 : 4000);
+  if (tone !== "bad") setTimeout(() => box.remove(), 4000);
+  else box.insertAdjacentHTML("beforeend", '<button type="button" class="icon-button" data-dismiss aria-label="Dismiss">×</button>');
 }
 
 // --- Buttons that only scripts can serve ---
-
 const ACTIONS = {
   "[data-theme-switch]": (button) => import(button.dataset.themeSwitch).then((script) => script.next(button)).then(nameTheme),
-  "[data-copy]": async (button) => {
-    const source = button.dataset.copyFrom && document.getElementById(button.dataset.copyFrom);
-    try {
-      await navigator.clipboard.writeText(source ? source.textContent : button.dataset.copy);
-      toast("Copied.");
-    } catch {
-      toast("The browser did not allow copying. Select the text and copy it yourself.", "bad");
-    }
+  "[data-copy]": ({ dataset: { copy, copyFrom } }) => {
+    const copied = async () => navigator.clipboard.writeText(copyFrom ? document.getElementById(copyFrom).textContent : copy);
+    copied().then(() => toast("Copied."), () => toast("The browser did not allow copying. Select the text and copy it yourself.", "bad"));
   },
   "[data-reveal]": (button) => {
     const input = document.getElementById(button.dataset.reveal);
@@ -87,7 +79,6 @@ document.addEventListener("change", ({ target }) => {
 });
 
 // --- Keys ---
-
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const menu = event.target.closest("details.menu[open]");
@@ -106,7 +97,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 // --- Requests: one at a time per form or button, and a word when the server cannot be reached ---
-
 // Before htmx sees it: that would give up the first request for the second.
 document.addEventListener("submit", (event) => {
   if (event.target.getAttribute("aria-busy") !== "true") return;
@@ -114,7 +104,10 @@ document.addEventListener("submit", (event) => {
   event.stopImmediatePropagation();
 }, true);
 
-document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => elt.matches("form, button") && elt.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  document.querySelectorAll("#toasts > .bad").forEach((box) => box.remove());
+  if (elt.matches("form, button")) elt.setAttribute("aria-busy", "true");
+});
 document.addEventListener("htmx:afterRequest", (event) => event.detail.elt.removeAttribute("aria-busy"));
 
 // A form that the browser sends by itself is at work until the next page is there, or this one comes back.
@@ -132,17 +125,25 @@ window.addEventListener("pageshow", () => {
 
 document.addEventListener("htmx:sendError", () => toast("The server could not be reached. What you typed is still here: try again.", "bad"));
 document.addEventListener("htmx:timeout", () => toast("This took too long. What you typed is still here: try again.", "bad"));
-document.addEventListener("htmx:responseError", (event) => {
-  const status = event.detail.xhr.status;
-  if (event.detail.shouldSwap || status === 401) return;
-  toast(`The server answered with an error (${status}). Nothing on this page was lost: try again.`, "bad");
+
+// A page about a problem takes the place of this one, unless what was typed here would be lost with it, or it is a whole
+// page (500, 503, 413): then its heading and its first sentences are said here.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { xhr: { status }, serverResponse, requestConfig: { verb, elt } } = detail;
+  if (status < 400 || status === 422) return;
+  const typed = verb !== "get" && [...(elt.closest("form")?.elements ?? [])].some((one) => one.matches(".input") && one.value);
+  if (detail.shouldSwap && !(typed && serverResponse.includes("data-problem"))) return;
+  detail.shouldSwap = false;
+  const page = new DOMParser().parseFromString(serverResponse, "text/html");
+  const said = ["h1", "h1 ~ p"].map((part) => page.querySelector(part)?.textContent.replace(/\s+/g, " ").trim());
+  const words = said[1] ? said.join(". ") : `The server answered with an error (${status}).`;
+  toast(`${words} ${typed ? "What you typed is still here." : "Nothing on this page was lost."}`, "bad");
 });
 
 nameTheme();
 if (document.getElementById("errors")) focusStart(document);
 
 // --- A field that is being corrected no longer says what was wrong with it ---
-
 document.addEventListener("input", (event) => {
   const control = event.target;
   if (control.getAttribute("aria-invalid") !== "true") return;
@@ -151,7 +152,6 @@ document.addEventListener("input", (event) => {
 });
 
 // --- Going back in the wizard: the step that was left keeps what was answered, as soon as the server has accepted it ---
-
 document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
   const next = new URL(event.detail.history.path, location.href);
   const answered = next.searchParams.has("endpoint") && !next.searchParams.has("step");
@@ -161,7 +161,6 @@ document.addEventListener("htmx:beforeHistoryUpdate", (event) => {
 });
 
 // --- Fetched where it is needed: sorting by dragging, and asking ahead for the page behind a link ---
-
 const { preload } = document.currentScript.dataset;
 const fetchSorting = () => document.querySelectorAll("[data-sort]").forEach((list) => import(list.dataset.sort));
 document.addEventListener("htmx:afterSettle", fetchSorting);

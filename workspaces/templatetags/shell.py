@@ -62,7 +62,8 @@ def _frame(context: Context) -> Frame:
         workspace=_place(context["workspace"]) if context.get("workspace") else None,
         workspaces=tuple(map(_place, context.get("workspaces") or ())),
         may_create_workspace=bool(context.get("may_create_workspace")),
-        route=(match.url_name or "") if match else "",
+        # Where the workspace in the address is not there, the menu is that of another one: nothing of it is marked.
+        route=(match.url_name or "") if match and ("slug" not in match.kwargs or hasattr(request, "workspace")) else "",
     )
 
 
