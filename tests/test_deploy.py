@@ -1,13 +1,19 @@
 """The examples in deploy/: units that systemd takes, sites that a proxy takes, commands and variables that exist."""
 
 import configparser
+import http.client
+import json
 import re
 import shutil
+import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
+
+from tests import serverside
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
@@ -74,18 +80,61 @@ def test_a_proxy_replaces_what_a_client_says_about_itself(name: str) -> None:
     assert site.count("{") == site.count("}")
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx here; install the package nginx-light")
-def test_nginx_takes_the_site(tmp_path: Path) -> None:
+NGINX = pytest.mark.skipif(shutil.which("nginx") is None, reason="no nginx here; install the package nginx-light")
+
+
+def nginx_in(folder: Path, **changes: str) -> list[str | Path]:
+    """Lay the site into `folder`, with a certificate and with `changes`; return the command that takes it."""
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=flashback"]
     subprocess.run(
-        [*made, "-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem"],
+        [*made, "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"],
         check=True,
         capture_output=True,
     )
-    site = (DEPLOY / "nginx.conf").read_text().replace("/etc/ssl/flashback", str(tmp_path))
-    whole = f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {site} }}"
-    (tmp_path / "nginx.conf").write_text(whole)
-    ended = subprocess.run(
-        ["nginx", "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False
-    )
+    site = (DEPLOY / "nginx.conf").read_text().replace("/etc/ssl/flashback", str(folder))
+    for old, new in changes.items():
+        site = site.replace(old, new)
+    whole = f"pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off; {site} }}"
+    (folder / "nginx.conf").write_text(whole)
+    return ["nginx", "-p", folder, "-c", folder / "nginx.conf"]
+
+
+@NGINX
+def test_nginx_takes_the_site(tmp_path: Path) -> None:
+    ended = subprocess.run([*nginx_in(tmp_path), "-t"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+@NGINX
+def test_what_nginx_refuses_of_the_api_is_an_envelope(tmp_path: Path) -> None:
+    port, nobody, plain = serverside.free_port(), serverside.free_port(), serverside.free_port()
+    changes = {"listen 443 ssl http2": f"listen 127.0.0.1:{port} ssl", "127.0.0.1:8000": f"127.0.0.1:{nobody}"}
+    command = nginx_in(tmp_path, **changes, **{"listen 80;": f"listen 127.0.0.1:{plain};"})
+    with subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL) as child:
+        try:
+            answers = {
+                path: over_tls(port, path, size)
+                for path, size in (("/api", 0), ("/api/ai/llm", 0), ("/api/x", 300_000), ("/x", 0))
+            }
+        finally:
+            child.terminate()
+    assert answers["/x"][0] == 502
+    for path, status in (("/api", 503), ("/api/ai/llm", 503), ("/api/x", 413)):
+        assert answers[path][:2] == (status, "application/json")
+        assert json.loads(answers[path][2])["success"] is False
+
+
+def over_tls(port: int, path: str, size: int) -> tuple[int, str | None, bytes]:
+    link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=10)
+    for tries_left in range(50, -1, -1):
+        try:
+            link.connect()
+            break
+        except ConnectionRefusedError:  # it is starting
+            assert tries_left
+            time.sleep(0.1)
+    link.request("POST", path, b"x" * size, {"Content-Type": "application/json"})
+    answer = link.getresponse()
+    found = answer.status, answer.getheader("Content-Type"), answer.read()
+    link.close()
+    return found
