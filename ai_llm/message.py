@@ -41,9 +41,10 @@ def send(actor: User, ai_llm: AiLlm, *, model: str = "") -> Check:
         raise NotFound
     listed = [] if talk.names_deployments(tested.type, tested.endpoint) else validation.models_of(tested)
     model = clean_model(model) or smallest(listed)
-    validation.count(actor)
+    counted = validation.count(actor)
     origins = talk.origins(tested.type, tested.endpoint)
-    result = validation.not_busy(validation.run_stored(tested, ask=_Talk(tested.type, model), origins=origins))
+    ran = validation.run_stored(tested, ask=_Talk(tested.type, model), origins=origins)
+    result = validation.not_busy(ran, counted)
     return history.keep(actor, tested, _finished(result), kind=CheckKind.MESSAGE)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -52,8 +53,8 @@ def test(
     Expects cleaned values. Raises `Denied` and `Busy`, and RuntimeError inside a transaction.
     """
     access.require(actor, workspace, Access.WRITE)
-    count(actor)
-    return not_busy(run(type, endpoint, secret, key, slot=str(workspace.pk)))
+    counted = count(actor)
+    return not_busy(run(type, endpoint, secret, key, slot=str(workspace.pk)), counted)
 
 
 def validate(actor: User, ai_llm: AiLlm) -> Check:
@@ -64,11 +65,11 @@ def validate(actor: User, ai_llm: AiLlm) -> Check:
     the check ran (nothing is stored then), and RuntimeError inside a transaction.
     """
     access.require(actor, ai_llm.workspace, Access.WRITE, support="ai_llm.validate_aillm")
-    count(actor)
+    counted = count(actor)
     tested: AiLlm | None = next(iter(_stored(ai_llm.pk)), None)
     if tested is None:
         raise NotFound
-    return history.keep(actor, tested, not_busy(run_stored(tested)))
+    return history.keep(actor, tested, not_busy(run_stored(tested), counted))
 
 
 @prepared
@@ -104,15 +105,17 @@ def run_stored(
     return run(tested.type, tested.endpoint, opened.secret, opened.key, bound_to=tested.credential.origin, **how)
 
 
-def not_busy(result: Result) -> Result:
-    """Return the result of a check that ran. Raises `Busy` for one that two others kept from running."""
+def not_busy(result: Result, counted: str) -> Result:
+    """Return the result of a check that ran. Raises `Busy` for one that others kept from running: it does not count."""
     if result.cause == "too_many_checks":
+        with suppress(ValueError):  # dropped by the cache in between
+            cache.decr(counted)
         raise Busy("Two checks of this provider are running in this workspace. Wait for one to end.", BUSY_SECONDS)
     return result
 
 
-def count(actor: User) -> None:
-    """Count one check of this person. Raises `Busy` for the 31st within a minute of the clock."""
+def count(actor: User) -> str:
+    """Count one check of this person, under the name returned. Raises `Busy` for the 31st in a minute of the clock."""
     now = time.time()
     name = f"checks:{actor.pk}:{int(now // 60)}"
     cache.add(name, 0, timeout=120)
@@ -124,3 +127,4 @@ def count(actor: User) -> None:
         wait = 60 - int(now % 60)
         message = f"You have run {CHECKS_A_MINUTE} checks within a minute. Wait {wait} seconds, then validate again."
         raise Busy(message, wait)
+    return name

@@ -400,6 +400,17 @@ class TestValidate:
             validation.validate(people.writer, row)
         assert Check.objects.count() == 0
 
+    def test_a_check_that_others_kept_from_running_does_not_count(
+        self, people: People, row: AiLlm, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(validation.time, "time", lambda: 1_800_000_010.0)
+        monkeypatch.setattr(validation, "run", lambda *_, **__: Result("undecided", "too_many_checks"))
+        for _ in range(31):
+            with pytest.raises(validation.Busy, match="Two checks"):
+                validation.validate(people.writer, row)
+        monkeypatch.setattr(validation, "run", lambda *_, **__: Result("undecided", "connect_timeout"))
+        assert validation.validate(people.writer, row).cause == "connect_timeout"
+
     def test_a_cache_that_forgets_stops_nobody(
         self, people: People, row: AiLlm, monkeypatch: pytest.MonkeyPatch
     ) -> None:
