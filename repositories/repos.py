@@ -21,7 +21,7 @@ LONGEST_DESCRIPTION = 500
 TOLD = ("workspace_id", "name_key", "description", "storage_type", "mode")
 SAME_NAME = "This workspace already has a repository with this name. Choose another one."
 GONE = "This repository was deleted in the meantime."
-FORM_USED = "This form belongs to a repository that was deleted or changed since. Start again with New repository."
+FORM_USED = "This form has made a repository already. Look for it in the list, or start again with New repository."
 NOT_HERE = "There is no such repository that you can see. It may be in another workspace, or deleted."
 
 

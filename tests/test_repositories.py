@@ -83,8 +83,9 @@ def test_the_same_form_sent_twice_makes_one_repository(people: People) -> None:
     form = uuid4()
     first = repos.create(people.writer, people.workspace, id=form, name="chat")
     assert repos.create(people.writer, people.workspace, id=form, name="Chat") == first
-    with pytest.raises(Conflict):
-        repos.create(people.writer, people.workspace, id=form, name="other")
+    for other in ({"name": "other"}, {"name": "chat", "description": "Another."}, {"name": "chat", "mode": "MIRROR"}):
+        with pytest.raises(Conflict, match="has made a repository already"):
+            repos.create(people.writer, people.workspace, id=form, **other)
     repos.delete(people.writer, first)
     with pytest.raises(Conflict):
         repos.create(people.writer, people.workspace, id=form, name="chat")
