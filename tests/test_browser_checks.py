@@ -76,6 +76,18 @@ def test_the_fix_of_a_verdict_is_two_clicks_from_working(page: Page, sandbox: Sa
     expect(page.get_by_role("region", name="Models").get_by_role("listitem").first).to_be_visible()
 
 
+def test_the_focus_stays_on_the_button_that_started_a_check(page: Page, sandbox: Sandbox) -> None:
+    add(page, fresh_name(), sandbox.url("/openai/v1"), SECRET)
+    settle(page, "^Accepted$", scripts=True)
+    page.goto(page.url)
+    button = page.get_by_role("button", name="Validate again")
+    button.focus()
+    with page.expect_response(lambda answer: answer.url.endswith("/validate")):
+        page.keyboard.press("Enter")
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    expect(button).to_be_focused()
+
+
 def test_a_test_in_edit_keeps_everything_typed_and_its_fix_goes_into_the_field(page: Page, sandbox: Sandbox) -> None:
     add(page, fresh_name(), sandbox.url("/openai/v1"), SECRET)
     page.get_by_role("link", name="Edit").first.click()

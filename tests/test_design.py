@@ -556,6 +556,7 @@ def test_what_was_typed_survives_a_refusal_which_stays_until_it_is_dismissed(
     expect(tab.locator("[name=typed]")).to_have_value("mine")
     told.get_by_role("button", name="Dismiss").click()
     expect(tab.locator("#toasts > *")).to_have_count(0)
+    expect(tab.get_by_role("button", name="Send")).to_be_focused()
 
 
 @pytest.mark.browser

@@ -110,6 +110,16 @@ def test_a_new_ai_llm_says_once_that_it_is_not_validated_yet(client: Client, bas
     assert card.count("ot validated yet") == 1
 
 
+def test_who_hears_a_page_can_tell_its_places_apart(client: Client, base: str, people: People) -> None:
+    build.ai_llm(people.writer, people.workspace)
+    page = client.get(f"{base}/llm").content.decode()
+    assert f"<title>AI LLM · {people.workspace.name} · Flashback</title>" in page
+    assert f'<caption class="sr-only">AI LLMs of {people.workspace.name}</caption>' in page
+    menu = re.findall(r"<a [^>]*>(.*?)</a>", page.partition('id="menu"')[2].partition("</nav>")[0], re.DOTALL)
+    names = [" ".join(re.sub(r"<[^>]+>", "", name).split()) for name in menu]
+    assert len(names) == len(set(names)) > 5
+
+
 def test_where_no_workspace_is_nothing_of_the_menu_is_marked(client: Client, base: str) -> None:
     found, missing = client.get(base), client.get("/w/nowhere/ai")
     assert (found.status_code, missing.status_code) == (200, 404)

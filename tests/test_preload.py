@@ -94,7 +94,7 @@ def test_pointing_at_a_link_fetches_its_page_and_following_it_asks_no_more(page:
     link.click()
     expect(page.get_by_role("heading", name="AI LLM", level=1)).to_be_focused()
     expect(page).to_have_url(f"{page.url.split('/w/')[0]}{LIST}")
-    expect(page).to_have_title("AI LLM · Flashback")
+    expect(page).to_have_title("AI LLM · Main · Flashback")
     expect(link).to_have_attribute("aria-current", "page")
     assert kinds == ["ahead"]
     page.go_back()

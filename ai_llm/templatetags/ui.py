@@ -111,8 +111,8 @@ PROBLEMS = {
 }
 STALE = Words(
     "This form is too old",
-    "This page was open for too long or came from another site.",
-    "Nothing was changed. Go back to copy what you typed, load the page again, and send it once more.",
+    "This page was open for too long or came from another site. Load it again.",
+    "Nothing was changed. To copy what you typed, go back first.",
     "refresh-cw",
 )
 UNITS = ((365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "min"))
@@ -214,15 +214,23 @@ def address(name: str, *arguments: Any) -> str:
 
 @register.inclusion_tag("ui/menu_item.html", takes_context=True)
 def menu_item(
-    context: template.Context, name: str, label: str, icon_name: str, section: str = "", *, in_workspace: bool = True
+    context: template.Context,
+    name: str,
+    label: str,
+    icon_name: str,
+    section: str = "",
+    *,
+    of: str = "",
+    in_workspace: bool = True,
 ) -> dict[str, Any]:
     """Draw one entry of the left menu, or nothing without the route `name` or the workspace that it is in.
 
-    `section` is what the names of all routes below this entry begin with; the entry stays marked on those pages.
+    `section` is what the names of all routes below this entry begin with; the entry stays marked on those pages. `of`
+    tells entries with the same label apart for those who hear them.
     """
     workspace = context.get("workspace")
     url = (address(name, workspace.slug) if workspace else "") if in_workspace else address(name)
-    return {"url": url, "label": label, "icon_name": icon_name, "current": current(context, name, section)}
+    return {"url": url, "label": label, "of": of, "icon_name": icon_name, "current": current(context, name, section)}
 
 
 @register.simple_tag(takes_context=True, name="active")

@@ -7,6 +7,7 @@ function focusStart(within) {
   const start = within.querySelector("#errors") || within.querySelector("[autofocus]") || within.querySelector("h1");
   if (!start) return;
   if (start.tabIndex < 0) start.tabIndex = -1;
+  if (start.nextElementSibling?.matches(".lead")) start.setAttribute("aria-describedby", (start.nextElementSibling.id ||= "lead")); // how many were found
   start.focus({ preventScroll: start.id !== "errors" });
 }
 
@@ -40,13 +41,13 @@ function nameTheme() {
 // --- Toasts ---
 // What went wrong stays until it is closed, or until something else is tried.
 function toast(text, tone = "info") {
-  const box = document.createElement("div");
-  box.className = `toast ${tone}`;
-  box.append(text);
+  const box = Object.assign(document.createElement("div"), { className: `toast ${tone}`, textContent: text, back: document.activeElement });
   document.getElementById("toasts").append(box);
   if (tone !== "bad") setTimeout(() => box.remove(), 4000);
   else box.insertAdjacentHTML("beforeend", '<button type="button" class="icon-button" data-dismiss aria-label="Dismiss">×</button>');
 }
+
+const dismiss = (box) => [box.remove(), box.back?.focus()];
 
 // --- Buttons that only scripts can serve ---
 const ACTIONS = {
@@ -63,7 +64,7 @@ const ACTIONS = {
     button.querySelector("[data-reveal-text]").textContent = show ? "Hide" : "Show";
   },
   "[data-select]": (button) => import(button.dataset.script).then((script) => script.all(button)),
-  "[data-dismiss]": (button) => button.closest(".toast, .notice").remove(),
+  "[data-dismiss]": (button) => dismiss(button.closest(".toast, .notice")),
 };
 
 document.addEventListener("click", (event) => {
