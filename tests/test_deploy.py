@@ -3,6 +3,7 @@
 import configparser
 import http.client
 import json
+import os
 import re
 import shutil
 import ssl
@@ -113,7 +114,7 @@ def test_what_nginx_refuses_of_the_api_is_an_envelope(tmp_path: Path) -> None:
     with subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL) as child:
         try:
             answers = {
-                path: over_tls(port, path, size)
+                path: asked(over_tls(port), path, size)
                 for path, size in (("/api", 0), ("/api/ai/llm", 0), ("/api/x", 300_000), ("/x", 0))
             }
         finally:
@@ -124,13 +125,34 @@ def test_what_nginx_refuses_of_the_api_is_an_envelope(tmp_path: Path) -> None:
         assert json.loads(answers[path][2])["success"] is False
 
 
-def over_tls(port: int, path: str, size: int) -> tuple[int, str | None, bytes]:
-    link = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=10)
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="no Caddy here; install the package caddy")
+def test_what_caddy_answers_of_the_api_while_flashback_is_away_is_an_envelope(tmp_path: Path) -> None:
+    port, nobody = serverside.free_port(), serverside.free_port()
+    site = (DEPLOY / "Caddyfile").read_text().replace("127.0.0.1:8000", f"127.0.0.1:{nobody}")
+    site = site.replace("flashback.example.com {", f"{{\n\tadmin off\n}}\nhttp://127.0.0.1:{port} {{")
+    (tmp_path / "Caddyfile").write_text(site)
+    command = ["caddy", "run", "--config", tmp_path / "Caddyfile", "--adapter", "caddyfile"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
+        try:
+            answers = {
+                path: asked(http.client.HTTPConnection("127.0.0.1", port, timeout=10), path)
+                for path in ("/api/x", "/x")
+            }
+        finally:
+            child.terminate()
+    assert answers["/api/x"][:2] == (503, "application/json")
+    assert json.loads(answers["/api/x"][2])["success"] is False
+    assert answers["/x"][0] == 502
+
+
+def asked(link: http.client.HTTPConnection, path: str, size: int = 0) -> tuple[int, str | None, bytes]:
+    """Send so many bytes over a connection whose other end may still be starting; return status, kind and body."""
     for tries_left in range(50, -1, -1):
         try:
             link.connect()
             break
-        except ConnectionRefusedError:  # it is starting
+        except ConnectionRefusedError:
             assert tries_left
             time.sleep(0.1)
     link.request("POST", path, b"x" * size, {"Content-Type": "application/json"})
@@ -138,3 +160,7 @@ def over_tls(port: int, path: str, size: int) -> tuple[int, str | None, bytes]:
     found = answer.status, answer.getheader("Content-Type"), answer.read()
     link.close()
     return found
+
+
+def over_tls(port: int) -> http.client.HTTPSConnection:
+    return http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=10)
