@@ -333,6 +333,7 @@ def test_what_never_reached_the_pages_is_refused_on_a_page_like_theirs(owner: Vi
     answer = owner.ask("POST", NEW, b"x" * 300_000, **FORM)
     assert re.search(r'<link rel="stylesheet" href="/static/css/app\.\w+\.css">', answer.text)
     assert "<h1>That is too much</h1>" in answer.text
+    assert 'class="wordmark"' in answer.text
     assert 'href="/"' in answer.text
 
 
