@@ -63,6 +63,27 @@ def test_two_editors_then_disabled_then_deleted_with_another(page: Page, sandbox
 
 
 @SCRIPTS
+def test_several_are_disabled_by_keyboard_and_it_is_undone(page: Page, sandbox: Sandbox, scripts: bool) -> None:
+    name = fresh_name()
+    add(page, name, sandbox.url("/openai/v1"), SECRET)
+    page.goto(f"{page.url.rpartition('/')[0]}?q={name}")
+    page.get_by_role("checkbox", name=f"Select {name}").focus()
+    page.keyboard.press("Space")
+    page.locator("main summary").first.focus()
+    for key in ("Enter", "Tab", "Enter"):
+        page.keyboard.press(key)
+    if not scripts:
+        page.get_by_role("button", name="Disable 1 AI LLM").click()
+    expect(page.get_by_role("status").filter(has_text="1 AI LLM disabled.")).to_be_visible()
+    expect(page.get_by_role("row", name=name).get_by_text("Disabled")).to_be_visible()
+    if scripts:
+        expect(page).to_have_url(re.compile(f"q={name}"))  # the list as it was filtered
+        expect(page.get_by_role("heading", name="AI LLM", level=1)).to_be_focused()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status").filter(has_text="1 AI LLM enabled.")).to_be_visible()
+
+
+@SCRIPTS
 def test_deleted_while_another_takes_its_place(page: Page, sandbox: Sandbox, scripts: bool) -> None:
     name = fresh_name()
     for number in (1, 2):
