@@ -187,11 +187,13 @@ def _settings_page(request: Request, form: RenameForm) -> HttpResponse:
 
 def _members_page(request: Request, form: RoleForm | None = None, refused: Membership | None = None) -> HttpResponse:
     rows = request.workspace.memberships.by_label()
-    others = members.administrators(request.workspace).exclude(memberships__workspace=request.workspace)
+    administrators = members.administrators(request.workspace).exclude(memberships__workspace=request.workspace)
+    others = list(administrators[: ADMINISTRATORS_SHOWN + 1])
+    more = administrators.count() - ADMINISTRATORS_SHOWN if len(others) > ADMINISTRATORS_SHOWN else 0
     values = {
         "page": Paginator(rows, MEMBERS_SHOWN).get_page(request.GET.get("page")),
         "others": others[:ADMINISTRATORS_SHOWN],
-        "others_more": max(0, others.count() - ADMINISTRATORS_SHOWN),
+        "others_more": more,
         "may_manage": request.access >= Access.ADMIN,
         "roles": list(Access),
         "everywhere": OrganizationRole.ADMINISTRATOR,
