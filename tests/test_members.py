@@ -287,6 +287,17 @@ def test_an_organization_role_holds_from_the_next_request_on(people: People, bas
 # --- The pages --------------------------------------------------------------------------------------------------------
 
 
+def test_of_many_administrators_ten_are_named_and_the_others_counted(
+    people: People, base: str, signed_in: SignIn
+) -> None:
+    for number in range(11):  # beside the owner
+        build.person(people.workspace.organization, f"Zoe {number}", role=OrganizationRole.ADMINISTRATOR)
+    page = text(signed_in(people.reader).get(base))
+    assert "Administrator of the organization and 2 more" in page
+    User.objects.filter(name__in=["Zoe 0", "Zoe 1"]).delete()
+    assert " more" not in text(signed_in(people.reader).get(base)).partition("Also ADMIN here")[2]
+
+
 def test_everybody_who_sees_the_workspace_sees_the_members(people: People, base: str, signed_in: SignIn) -> None:
     page = signed_in(people.reader).get(base)
     for words in ("3 members of Main", "Ada Admin", "Rita Reader (you)", "Also ADMIN here", "Olivia Owner"):
