@@ -44,9 +44,30 @@ requirements: .venv/dev.stamp  ## Compile the pinned requirements again from pyp
 	$(COMPILE) --output-file requirements.txt pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt pyproject.toml
 
+# Installing is for one at a time: a second terminal waits for the first, and then finds everything there.
+define ONE_AT_A_TIME
+import fcntl, os, sys
+lock = os.open("Makefile", os.O_RDONLY)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("Another terminal is installing; this one goes on when that is done.", flush=True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+os.set_inheritable(lock, True)
+os.execvp(sys.argv[1], sys.argv[1:])
+endef
+NO_PYTHON := Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11
+
+ifndef INSTALLING
+.venv/run.stamp: requirements.txt
+.venv/dev.stamp: requirements-dev.txt requirements.txt
+.venv/run.stamp .venv/dev.stamp: export ALONE = $(ONE_AT_A_TIME)
+.venv/run.stamp .venv/dev.stamp:
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c "$$ALONE" $(MAKE) --silent --no-print-directory INSTALLING=1 $@
+else
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; name it with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "This Python lacks venv; on Debian run: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Making .venv; this happens once."
@@ -62,3 +83,4 @@ requirements: .venv/dev.stamp  ## Compile the pinned requirements again from pyp
 	@echo "Installing what the tests need…"
 	@$(INSTALL) -r requirements-dev.txt
 	@touch .venv/run.stamp $@
+endif
